@@ -6,7 +6,7 @@ import { runCommand, type CommandContext } from '../common/config/run-command.ts
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { createLogger } from '../common/logging/logger.ts';
-import { listenForShutdown } from '../common/shutdown.ts';
+import { listenForShutdown } from '../common/process/shutdown.ts';
 import { KEEPER_SETTINGS, type KeeperSettings } from './config.ts';
 import { connectEngine, type Engine } from './engine.ts';
 import { keep } from './keep.ts';

@@ -3,7 +3,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { type Architecture, checkArchitecture } from './helpers/architecture-rules.ts';
+import { type Architecture, checkArchitecture } from './helpers/sources/architecture-rules.ts';
 
 const ARCHITECTURE: Architecture = {
   areas: {
@@ -32,6 +32,7 @@ const ARCHITECTURE: Architecture = {
       ['authorization/'],
       ['config/', 'logging/', 'metrics/', 'pki/', 'routes/', 'tls/'],
       ['budget/'],
+      ['files/', 'network/', 'process/'],
       ['*'],
     ],
     proxy: [

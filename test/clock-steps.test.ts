@@ -17,7 +17,7 @@ import { startSelfRenewal } from '../control-plane/ca/own/self-renewal.ts';
 import type { MeshView } from '../control-plane/registry/mesh-view.ts';
 import { startMaintenance } from '../control-plane/server/maintenance.ts';
 import { LeaseTimers } from '../control-plane/store/sqlite/lease-timers.ts';
-import { DEPARTED_MS } from '../common/departed-addresses.ts';
+import { DEPARTED_MS } from '../common/network/departed-addresses.ts';
 import { rememberDeparted } from '../proxy/discovery/departed.ts';
 import { createMeshView } from '../proxy/discovery/mutable-view.ts';
 import { createSyncConnection } from '../proxy/discovery/sync/connection.ts';

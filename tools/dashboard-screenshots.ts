@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { openPage, startBrowser } from '../test/helpers/dashboard/browser.ts';
 import { startLiveMesh } from '../test/helpers/dashboard/live-mesh.ts';
 import { eventually } from '../test/helpers/deadline.ts';
-import { freePort } from '../test/helpers/free-port.ts';
+import { freePort } from '../test/helpers/machine/free-port.ts';
 import { startShippedPrometheus } from '../test/helpers/prometheus/prometheus.ts';
 import type { Scope } from '../test/helpers/scope.ts';
 

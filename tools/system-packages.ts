@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { isPresent, REQUIREMENTS, type SystemPackage } from '../test/helpers/system-programs.ts';
+import {
+  isPresent,
+  REQUIREMENTS,
+  type SystemPackage,
+} from '../test/helpers/machine/system-programs.ts';
 
 /** Debian asks this script before a package starts a service; 101 means no. */
 const POLICY = '/usr/sbin/policy-rc.d';

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { LEFT_TO_PEERS } from '../test/helpers/peer-programs.ts';
+import { LEFT_TO_PEERS } from '../test/helpers/machine/peer-programs.ts';
 import { readSummary, type Summary } from './ava-summary.ts';
 import { shareDockerEngine } from './shared-docker-engine.ts';
 import { filesToTryAgain, type EndedRun } from './second-try.ts';

@@ -31,16 +31,16 @@ fetch_docker_compose_v2() {
     (cd "$source" && $limit go build -o "$cache/bin/docker-compose-v2" ./cmd)
 }
 
-# Clients and servers of gRPC, whose sources are in test/helpers/grpc-peer.
+# Clients and servers of gRPC, whose sources are in test/helpers/clients/grpc-peer.
 fetch_grpc_go() {
-  (cd test/helpers/grpc-peer/go && $limit go build -o "$cache/bin/grpc-go" .)
+  (cd test/helpers/clients/grpc-peer/go && $limit go build -o "$cache/bin/grpc-go" .)
 }
 
 fetch_grpc_python() {
   python3 -m venv "$cache/grpc" &&
     $limit "$cache/grpc/bin/pip" install --quiet --disable-pip-version-check "$grpc_python" &&
     printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$cache/grpc/bin/python" \
-      "$PWD/test/helpers/grpc-peer/python/grpc_peer.py" >"$cache/bin/grpc-python" &&
+      "$PWD/test/helpers/clients/grpc-peer/python/grpc_peer.py" >"$cache/bin/grpc-python" &&
     chmod +x "$cache/bin/grpc-python"
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../common/errors.ts';
-import { nodeEnvironment } from '../../common/node-environment.ts';
+import { nodeEnvironment } from '../../common/process/node-environment.ts';
 import { BenchError } from '../bench-error.ts';
 import { passToAll } from '../lab/bench-process.ts';
 import { FLEET_HELP, readFleetOptions } from './fleet-options.ts';

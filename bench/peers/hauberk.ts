@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { CALLEE_NAME } from '../lab/certificates.ts';
 import { planHauberkGateway } from './gateway/hauberk.ts';
 import { planHauberkRoute } from './gateway/hauberk-route.ts';

@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { serviceOf } from '../../common/wire/traffic/tap-filter.ts';
 import type { UnreachedPeer } from '../../proto/gen/hauberk/v1/admin.ts';
 import { count, failed, ok, warning, type Finding } from './finding.ts';

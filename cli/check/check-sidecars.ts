@@ -1,5 +1,5 @@
 import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
-import { isLoopback } from '../../common/ip-address.ts';
+import { isLoopback } from '../../common/network/ip-address.ts';
 import type { WorkloadInfo } from '../client.ts';
 import { formatSpan } from '../output/relative-time.ts';
 import { checkPeers } from './check-peers.ts';

@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import { failed, ok, warning, type Finding } from './finding.ts';
 import type { MeshFacts } from './mesh-facts.ts';

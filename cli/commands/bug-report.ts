@@ -7,7 +7,7 @@ import { listSetting, setting, type SettingsOf } from '../../common/config/setti
 import { filePath, text } from '../../common/config/values.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { packArchive } from '../bug-report/archive.ts';
 import {
   cleanEnvironment,

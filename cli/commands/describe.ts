@@ -2,7 +2,7 @@ import type { Identity } from '../../common/authorization/decide.ts';
 import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
 import { type Reachability, whoCanReach } from '../../common/authorization/who-can-reach.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
-import { listenForInterrupt } from '../../common/interrupt.ts';
+import { listenForInterrupt } from '../../common/process/interrupt.ts';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';

@@ -10,7 +10,7 @@ import { ConfigError } from '../../common/config/config-error.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { filePath, label, text } from '../../common/config/values.ts';
-import { writeFileAtomically } from '../../common/atomic-file.ts';
+import { writeFileAtomically } from '../../common/files/atomic-file.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { CliContext } from '../cli-context.ts';
 import { imageCommand } from '../compose/check/check-health.ts';

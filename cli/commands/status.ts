@@ -1,6 +1,6 @@
 import { setting, listSetting, switchSetting } from '../../common/config/settings.ts';
 import { choice, durationSeconds, integer, label } from '../../common/config/values.ts';
-import { listenForInterrupt } from '../../common/interrupt.ts';
+import { listenForInterrupt } from '../../common/process/interrupt.ts';
 import type { AdminClient } from '../client.ts';
 import { widthOf } from '../output/fit-table.ts';
 import { clipLines, createLiveView } from '../output/live-view.ts';

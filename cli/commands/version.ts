@@ -1,6 +1,6 @@
 import { type CommandSpec, switchSetting } from '../../common/config/settings.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 

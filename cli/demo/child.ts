@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../common/clock.ts';
-import { ownProgram } from '../../common/own-program.ts';
+import { ownProgram } from '../../common/process/own-program.ts';
 import { DemoError } from './demo-error.ts';
 
 /** One line of a child's standard output: a JSON object. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.ts';
+import { lockDirectory, type DirectoryLock } from '../../common/files/directory-lock.ts';
 import { ignoreError } from '../../common/ignored.ts';
 
 /** What `mkdtemp` makes of it: this and six characters. */

@@ -6,7 +6,7 @@ import {
 } from '../../common/config/settings.ts';
 import { defaultHelp } from '../../common/config/flags.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import type { DescribedCommand } from '../described-command.ts';
 
 /** A manual page: the name of its file, and its text in the language of man(7). */

@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { WorkloadInfo } from '../client.ts';
 import { formatTable } from '../output/table.ts';

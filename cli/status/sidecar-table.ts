@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { WorkloadInfo } from '../client.ts';
 import { fitTable, type Column } from '../output/fit-table.ts';

@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { isIP } from 'node:net';
 import { figuresOf, type Edge, type EdgeFigures } from '../../common/wire/traffic/edge-pairs.ts';
 import type { Column } from '../output/fit-table.ts';

@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import type { Evidence } from './evidence.ts';
 import { hasPassed, judge, peerOnWire, type CheckName } from './verdict.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { HostPort } from '../../common/config/address.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { startAgent, type Agent } from './agent-process.ts';
 import type { CanaryOutcome, ProbeTask } from './agent/agent-task.ts';
 import { startCapture, type Capture } from './capture.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { canonicalAddress } from '../ip-address.ts';
+import { canonicalAddress } from '../network/ip-address.ts';
 import type { EgressPattern } from './egress.ts';
 
 const HOST_LABEL = '[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?';

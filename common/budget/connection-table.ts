@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import type { MonotonicClock, MonotonicMs } from '../clock.ts';
-import { clientNetwork } from '../ip-address.ts';
+import { clientNetwork } from '../network/ip-address.ts';
 import { SharedBudget, type BudgetShare } from './shared-budget.ts';
 
 /** Told by what serves a connection, so that it is known which connections do the least. */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { canonicalAddress } from '../ip-address.ts';
+import { canonicalAddress } from '../network/ip-address.ts';
 import { isLabel } from '../names.ts';
 import { ConfigError } from './config-error.ts';
 

@@ -1,5 +1,5 @@
 import { HauberkError } from '../errors.ts';
-import { ListenError } from '../listen.ts';
+import { ListenError } from '../network/listen.ts';
 import { ConfigError } from './config-error.ts';
 
 /** How every Hauberk program ends; docs/exit-codes.md tells people what each means. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { namesIdentity, readNamePattern, type NamePattern } from '../authorization/name-pattern.ts';
-import { isReachableFromElsewhere } from '../ip-address.ts';
-import { isInNetwork, readNetwork, type IpNetwork } from '../ip-network.ts';
+import { isReachableFromElsewhere } from '../network/ip-address.ts';
+import { isInNetwork, readNetwork, type IpNetwork } from '../network/ip-network.ts';
 import type { SpiffeId } from '../pki/spiffe-id.ts';
 import { labelField } from './fields.ts';
 

@@ -1,5 +1,5 @@
 import { PROCESS_DESCRIPTORS } from '../budget/descriptors.ts';
-import { SOFTWARE_VERSION } from '../version.ts';
+import { SOFTWARE_VERSION } from '../process/version.ts';
 import { collectDefaultMetrics, Gauge, type Registry, Counter } from 'prom-client';
 
 /** Gauges of prom-client that are called `_total`, which Prometheus keeps for counters. */

@@ -4,7 +4,7 @@ import { Counter, Registry } from 'prom-client';
 import { PROCESS_DESCRIPTORS } from '../budget/descriptors.ts';
 import { systemClock, type Clock } from '../clock.ts';
 import { drain, type Closeable, type Drainable } from '../lifecycle.ts';
-import { formatHostPort, listen } from '../listen.ts';
+import { formatHostPort, listen } from '../network/listen.ts';
 import { refuseWhatIsNotHttp } from './http-refusals.ts';
 
 // An import would load all that its names refer to, and with WebSocket a client of 6 MB.

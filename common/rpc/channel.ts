@@ -13,7 +13,7 @@ import {
 } from '@grpc/grpc-js';
 import type { HostPort } from '../config/address.ts';
 import type { Closeable } from '../lifecycle.ts';
-import { formatHostPort } from '../listen.ts';
+import { formatHostPort } from '../network/listen.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';

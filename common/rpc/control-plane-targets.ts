@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { plusMs, sleep, type MonotonicClock, type MonotonicMs } from '../clock.ts';
 import type { HostPort } from '../config/address.ts';
 import type { Closeable } from '../lifecycle.ts';
-import { formatHostPort } from '../listen.ts';
+import { formatHostPort } from '../network/listen.ts';
 import { repeat } from '../repeat.ts';
 import { askedToWaitMs, isAboutServer, isPassing, RpcError } from './rpc-error.ts';
 

@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { MonotonicClock } from '../clock.ts';
 import type { HostPort } from '../config/address.ts';
 import { systemErrorCode } from '../errors.ts';
-import { formatHostPort } from '../listen.ts';
+import { formatHostPort } from '../network/listen.ts';
 import { rootDigest } from '../pki/digest.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
 import { RecordWatch } from '../tls/record-watch.ts';

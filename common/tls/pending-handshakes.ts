@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { MonotonicClock } from '../clock.ts';
 import { isCostlyChain } from '../costly-certificates.ts';
-import { clientNetwork } from '../ip-address.ts';
+import { clientNetwork } from '../network/ip-address.ts';
 import { KeyedBuckets } from '../keyed-buckets.ts';
 import type { Rate } from '../rate-limit.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canonicalAddress, isDiallable } from '../ip-address.ts';
+import { canonicalAddress, isDiallable } from '../network/ip-address.ts';
 import { requestPath } from '../routes/path-match.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
 

@@ -1,6 +1,6 @@
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { HauberkError } from '../../common/errors.ts';
-import { clientNetwork } from '../../common/ip-address.ts';
+import { clientNetwork } from '../../common/network/ip-address.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Rate } from '../../common/rate-limit.ts';
 import { RateLimited } from './request-error.ts';

@@ -6,7 +6,7 @@ import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import { formatHostPort, listen } from '../../common/listen.ts';
+import { formatHostPort, listen } from '../../common/network/listen.ts';
 import { refuseWhatIsNotHttp } from '../../common/metrics/http-refusals.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';

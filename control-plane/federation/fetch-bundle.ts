@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { request, type RequestOptions } from 'node:https';
 import { TLSSocket } from 'node:tls';
-import { answerOf } from '../../common/bounded-answer.ts';
+import { answerOf } from '../../common/network/bounded-answer.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { parseSpiffeBundle, type SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';

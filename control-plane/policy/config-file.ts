@@ -3,7 +3,7 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { readTextFile } from '../../common/config/text-file.ts';
 import { describeError } from '../../common/errors.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { followFiles, type FollowedFile } from '../../common/followed-file.ts';
+import { followFiles, type FollowedFile } from '../../common/files/followed-file.ts';
 import type { MeshConfigStore } from './mesh-config-store.ts';
 
 /** Some hundred kilobytes are a mesh of a thousand services. */

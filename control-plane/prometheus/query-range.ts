@@ -2,7 +2,7 @@ import http, { type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { z } from 'zod';
-import { answerOf } from '../../common/bounded-answer.ts';
+import { answerOf } from '../../common/network/bounded-answer.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import type { PrometheusAccess, PrometheusEndpoint } from './endpoint.ts';

@@ -1,5 +1,9 @@
-import { clientNetwork, isLoopback, isReachableFromElsewhere } from '../../common/ip-address.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import {
+  clientNetwork,
+  isLoopback,
+  isReachableFromElsewhere,
+} from '../../common/network/ip-address.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { controlPlaneId, parseSpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ControlPlaneRecord } from '../leader/control-planes.ts';
 import { MAX_INSTANCES } from '../registry/instance-limits.ts';

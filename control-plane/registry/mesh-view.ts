@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { createSettledDate } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Clock, MonotonicClock } from '../../common/clock.ts';
-import { DepartedAddresses } from '../../common/departed-addresses.ts';
+import { DepartedAddresses } from '../../common/network/departed-addresses.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { AddressRules } from '../../common/mesh-config/addresses.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { HostPort } from '../../common/config/address.ts';
-import { isReachableFromElsewhere } from '../../common/ip-address.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { isReachableFromElsewhere } from '../../common/network/ip-address.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 
 /** A host has few networks that sidecars come from; what is announced is shown to operators. */
 const MAX_ADDRESSES = 8;

@@ -4,7 +4,7 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { readTextFile } from '../../common/config/text-file.ts';
 import { describeError, translating } from '../../common/errors.ts';
-import { followFiles, type FollowedFile } from '../../common/followed-file.ts';
+import { followFiles, type FollowedFile } from '../../common/files/followed-file.ts';
 import { tryHandshake } from '../../common/tls/try-handshake.ts';
 
 /** The certificate and the key that a listener for others than sidecars is given. */

@@ -3,7 +3,7 @@ import { ConfigError } from '../../common/config/config-error.ts';
 import { flagName } from '../../common/config/settings.ts';
 import { readTextFile } from '../../common/config/text-file.ts';
 import { describeError } from '../../common/errors.ts';
-import { isLoopbackHost } from '../../common/ip-address.ts';
+import { isLoopbackHost } from '../../common/network/ip-address.ts';
 import type { ControlPlaneSettings } from '../config/config.ts';
 import { requirePair } from '../config/paired-settings.ts';
 import type { PrometheusAccess, PrometheusEndpoint } from '../prometheus/endpoint.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { createSettledDate } from '../../common/dates.ts';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import type { Clock } from '../../common/clock.ts';
@@ -61,7 +61,7 @@ import { createControlPlaneMetrics } from '../metrics.ts';
 import { keepAdminFile, openServerCertificate } from '../ca/own/certificates.ts';
 import { openOperatorUses, pruneOperatorUses } from '../operators/operator-uses.ts';
 import { followConfigFile } from '../policy/config-file.ts';
-import type { FollowedFile } from '../../common/followed-file.ts';
+import type { FollowedFile } from '../../common/files/followed-file.ts';
 import { openMeshConfigStore } from '../policy/mesh-config-store.ts';
 import { createCatchUp } from '../registry/catch-up.ts';
 import { openMeshView } from '../registry/mesh-view.ts';

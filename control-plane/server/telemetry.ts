@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
-import { canonicalAddress } from '../../common/ip-address.ts';
+import { canonicalAddress } from '../../common/network/ip-address.ts';
 import {
   type Health,
   startTelemetryServer,

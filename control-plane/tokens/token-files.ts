@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { writeFileAtomically } from '../../common/atomic-file.ts';
+import { writeFileAtomically } from '../../common/files/atomic-file.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { afterByEither } from '../../common/dates.ts';

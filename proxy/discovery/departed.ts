@@ -1,5 +1,5 @@
 import type { MonotonicClock } from '../../common/clock.ts';
-import { DepartedAddresses, type Departures } from '../../common/departed-addresses.ts';
+import { DepartedAddresses, type Departures } from '../../common/network/departed-addresses.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { MeshView } from './mesh-view.ts';
 

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { writeFileAtomically } from '../../common/atomic-file.ts';
+import { writeFileAtomically } from '../../common/files/atomic-file.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { storedDate } from '../../common/dates.ts';
 import { systemErrorCode, HauberkError } from '../../common/errors.ts';
-import { checkDigest, withDigest } from '../../common/file-digest.ts';
+import { checkDigest, withDigest } from '../../common/files/file-digest.ts';
 import { pemChain } from '../../common/pki/pem-fields.ts';
-import { makeDirectory } from '../../common/make-directory.ts';
+import { makeDirectory } from '../../common/files/make-directory.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { toInterestMessage, toScopes, type Scope } from '../../common/wire/interest.ts';

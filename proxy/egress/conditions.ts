@@ -2,7 +2,7 @@ import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { EgressError, type EgressErrorCode } from './egress-error.ts';
 import { type CarriedAs, type EgressRules, policyAt } from './policy-at.ts';

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { Guard } from '../../common/guard.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';

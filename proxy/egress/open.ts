@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { EgressDestination, EgressTarget } from '../../common/authorization/egress.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { LiveConnections } from '../policy/live-connections.ts';
 import type { EgressConditions } from './conditions.ts';

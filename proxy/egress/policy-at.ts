@@ -4,7 +4,7 @@ import {
   type EgressDestination,
   type EgressTarget,
 } from '../../common/authorization/egress.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Termination } from '../policy/live-connections.ts';
 import type { PolicySource } from '../policy/policy-source.ts';

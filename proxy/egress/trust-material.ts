@@ -8,7 +8,7 @@ import {
 } from 'node:tls';
 import type { EgressDestination, TrustAnchors } from '../../common/authorization/egress.ts';
 import { systemErrorCode } from '../../common/errors.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { EgressError } from './egress-error.ts';

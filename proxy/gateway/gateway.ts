@@ -1,4 +1,4 @@
-import type { FollowedFile } from '../../common/followed-file.ts';
+import type { FollowedFile } from '../../common/files/followed-file.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { ListenerState } from '../../proto/gen/hauberk/v1/question.ts';
 import { createListenerSet, type ListenerSetOptions } from './listeners/listener-set.ts';

@@ -2,17 +2,17 @@ import { constants } from 'node:fs';
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { writeFileAtomically, probeDirectory } from '../../common/atomic-file.ts';
+import { writeFileAtomically, probeDirectory } from '../../common/files/atomic-file.ts';
 import type { Clock } from '../../common/clock.ts';
 import { storedDate, storedMoment } from '../../common/dates.ts';
 import { describeError, systemErrorCode, translating } from '../../common/errors.ts';
-import { checkDigest, withDigest } from '../../common/file-digest.ts';
+import { checkDigest, withDigest } from '../../common/files/file-digest.ts';
 import {
   isLockWithoutRoom,
   lockDirectory,
   type DirectoryLock,
-} from '../../common/directory-lock.ts';
-import { makeDirectory } from '../../common/make-directory.ts';
+} from '../../common/files/directory-lock.ts';
+import { makeDirectory } from '../../common/files/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { bundleField, pemChain, pemKey } from '../../common/pki/pem-fields.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';

@@ -1,7 +1,7 @@
 import type { CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import { connectPlaintext } from '../stream/connect-plaintext.ts';
 import type { SocketStream } from '../stream/socket-stream.ts';
 import type { Destination } from '../tunnel/authority.ts';

@@ -1,9 +1,9 @@
 import type net from 'node:net';
 import { PLAINTEXT_SHARE } from '../../common/budget/shared-budget.ts';
 import type { Guard } from '../../common/guard.ts';
-import { canonicalAddress } from '../../common/ip-address.ts';
-import { formatHostPort } from '../../common/listen.ts';
-import type { Network } from '../../common/network.ts';
+import { canonicalAddress } from '../../common/network/ip-address.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
+import type { Network } from '../../common/network/network.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
 import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
 import type { Refuse } from '../interception/refusals.ts';

@@ -4,7 +4,7 @@ import type { HttpRequest } from '../../common/authorization/request-condition.t
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { RefusalLines } from '../../common/logging/refusal-lines.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import type { Deadlines } from '../http/forward/deadlines.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { canonicalAddress, isLoopback } from '../../common/ip-address.ts';
+import { canonicalAddress, isLoopback } from '../../common/network/ip-address.ts';
 
 /** Whose address applications see as that of their client. */
 export type ClientAddressMode = 'own' | 'preserve';

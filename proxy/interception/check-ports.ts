@@ -1,7 +1,7 @@
 import type { HostPort } from '../../common/config/address.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { flagName } from '../../common/config/settings.ts';
-import { isLoopbackHost } from '../../common/ip-address.ts';
+import { isLoopbackHost } from '../../common/network/ip-address.ts';
 import { SIDECAR_PORTS } from './sidecar-ports.ts';
 
 /** Where a sidecar listens, and what its rules leave alone. */

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import type { MonotonicClock } from '../../common/clock.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import { connectSocket } from '../stream/connect-plaintext.ts';
 import { InterceptionError } from './interception-error.ts';
 

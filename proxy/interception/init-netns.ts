@@ -9,7 +9,7 @@ import {
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand, type CommandContext } from '../../common/config/run-command.ts';
 import { choice, integer, port, valueType, type ValueType } from '../../common/config/values.ts';
-import { canonicalAddress, isLoopback } from '../../common/ip-address.ts';
+import { canonicalAddress, isLoopback } from '../../common/network/ip-address.ts';
 import { applyRuleset } from './apply-ruleset.ts';
 import { renderClientRoutes, routeClients, unrouteClients } from './client-routes.ts';
 import { renderRuleset, renderTeardown } from './ruleset.ts';

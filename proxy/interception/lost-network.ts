@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { repeat } from '../../common/repeat.ts';
 import { InterceptionError } from './interception-error.ts';
-import { lastKnown } from '../../common/last-known.ts';
+import { lastKnown } from '../../common/files/last-known.ts';
 
 /** The network interfaces of a namespace, the loopback left out. */
 export interface Interfaces {

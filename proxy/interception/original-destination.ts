@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { canonicalAddress } from '../../common/ip-address.ts';
+import { canonicalAddress } from '../../common/network/ip-address.ts';
 import { descriptorOf, type Getsockopt, loadGetsockopt } from '../stream/socket-option.ts';
 import { InterceptionError } from './interception-error.ts';
 

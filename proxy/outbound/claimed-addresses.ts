@@ -1,5 +1,5 @@
 import type { MonotonicClock } from '../../common/clock.ts';
-import { DEPARTED_MS } from '../../common/departed-addresses.ts';
+import { DEPARTED_MS } from '../../common/network/departed-addresses.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { Endpoint } from '../../common/wire/endpoint.ts';

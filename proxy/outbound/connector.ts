@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { CancelSignal } from '../../common/cancellation.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import { leastLoadedOfTwo } from '../../common/least-loaded.ts';
+import { leastLoadedOfTwo } from '../../common/network/least-loaded.ts';
 import { servesPort, servesPortAt, type Endpoint } from '../../common/wire/endpoint.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';

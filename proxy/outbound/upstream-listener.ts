@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { CancelSignal } from '../../common/cancellation.ts';
 import type { Guard } from '../../common/guard.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';

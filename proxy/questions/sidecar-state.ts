@@ -1,9 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock, MonotonicMs } from '../../common/clock.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { toEndpointMessage } from '../../common/wire/endpoint.ts';
 import { toInterestMessage } from '../../common/wire/interest.ts';
 import { toPolicyMessage } from '../../common/wire/policy.ts';

@@ -3,7 +3,7 @@ import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descri
 import type { BudgetShare } from '../../common/budget/shared-budget.ts';
 import type { CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import { sharedRead } from './socket-reader.ts';
 import { SocketStream } from './socket-stream.ts';
 

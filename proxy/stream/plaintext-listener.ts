@@ -13,9 +13,9 @@ import { systemClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard, Guarded } from '../../common/guard.ts';
 import type { Drainable } from '../../common/lifecycle.ts';
-import { formatHostPort, type ListenTarget } from '../../common/listen.ts';
+import { formatHostPort, type ListenTarget } from '../../common/network/listen.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import { resetSocket } from './reset-socket.ts';
 
 /** A listener for plaintext connections that is up. */

@@ -9,7 +9,7 @@ import type { Guard } from '../../common/guard.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { ignoreError } from '../../common/ignored.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import { acceptOnly } from '../../common/tls/accept-only.ts';
 import { Alerts, type AlertName } from '../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';

@@ -1,7 +1,7 @@
 import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { systemErrorCode } from '../../common/errors.ts';
-import { isLoopback } from '../../common/ip-address.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { isLoopback } from '../../common/network/ip-address.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import type { PeerCheck } from './peer-check.ts';
 import { NotAcceptedError, TunnelError } from './tunnel-error.ts';
 import type { DialTarget } from './tunnel.ts';

@@ -1,6 +1,6 @@
 import { isIP, type Socket } from 'node:net';
 import { destinationAt, mayLeave, type EgressTarget } from '../../common/authorization/egress.ts';
-import { ListenError } from '../../common/listen.ts';
+import { ListenError } from '../../common/network/listen.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import { NO_ROUTES } from '../../common/routes/backend-policy.ts';
 import type { Departed } from '../discovery/departed.ts';

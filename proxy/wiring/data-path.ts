@@ -8,7 +8,7 @@ import {
   type DrainBounds,
   type DrainOutcome,
 } from '../../common/lifecycle.ts';
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import type { LimitState, ListenerState } from '../../proto/gen/hauberk/v1/question.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { Departed } from '../discovery/departed.ts';

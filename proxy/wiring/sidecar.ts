@@ -6,16 +6,16 @@ import { guardedClock, type CountingGuard } from '../../common/guard.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { localPolicy } from '../../common/authorization/local-policy.ts';
 import type { Closeable, DrainOutcome } from '../../common/lifecycle.ts';
-import { HOST_NETWORK } from '../../common/network.ts';
+import { HOST_NETWORK } from '../../common/network/network.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import {
   startTelemetryServer,
   type TelemetryServer,
 } from '../../common/metrics/telemetry-server.ts';
 import { openControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
-import { settleWhenQuiet } from '../../common/settle.ts';
+import { settleWhenQuiet } from '../../common/process/settle.ts';
 import { spiffeId, type SpiffeId } from '../../common/pki/spiffe-id.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { certificateGauge, viewGauge } from '../admin/gauges.ts';
 import { createReadiness, type Readiness } from '../admin/readiness.ts';
 import { sidecarReport } from '../discovery/report.ts';

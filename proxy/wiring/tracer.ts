@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import type { Runtime } from './runtime.ts';

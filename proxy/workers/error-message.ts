@@ -1,6 +1,6 @@
 import { ConfigError, type ConfigErrorCode } from '../../common/config/config-error.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import { ListenError, type ListenErrorCode } from '../../common/listen.ts';
+import { ListenError, type ListenErrorCode } from '../../common/network/listen.ts';
 import { WorkersError } from './workers-error.ts';
 
 /** An error on its way from a worker to the primary, which ends with it as it would with its own. */

@@ -1,5 +1,5 @@
 import type { DrainOutcome } from '../../common/lifecycle.ts';
-import type { Departures } from '../../common/departed-addresses.ts';
+import type { Departures } from '../../common/network/departed-addresses.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import type { HostPort } from '../../common/config/address.ts';
-import { HOST_NETWORK } from '../../common/network.ts';
+import { HOST_NETWORK } from '../../common/network/network.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 
 /** Opens ports for plaintext and closes them again, all at a time, so that one that is named twice is noticed. */

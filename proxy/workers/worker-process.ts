@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { ignoreError } from '../../common/ignored.ts';
-import { ownProgram } from '../../common/own-program.ts';
+import { ownProgram } from '../../common/process/own-program.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** The other end of a channel to a worker. */

@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../common/listen.ts';
+import { formatHostPort } from '../../common/network/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { EgressState, PlaintextFlow } from '../../proto/gen/hauberk/v1/discovery.ts';
 import { addTraffic as addEdgeTraffic, edgeKey } from '../../common/wire/traffic/edge-sums.ts';

@@ -1,4 +1,4 @@
-import { isReachableFromElsewhere } from '../../common/ip-address.ts';
+import { isReachableFromElsewhere } from '../../common/network/ip-address.ts';
 
 /** Where a connection leads. */
 interface SocketAddress {

@@ -1,9 +1,13 @@
 import { networkInterfaces } from 'node:os';
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
-import { canonicalAddress, isLoopback, isReachableFromElsewhere } from '../../common/ip-address.ts';
+import {
+  canonicalAddress,
+  isLoopback,
+  isReachableFromElsewhere,
+} from '../../common/network/ip-address.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
-import { lastKnown } from '../../common/last-known.ts';
+import { lastKnown } from '../../common/files/last-known.ts';
 
 /** The addresses of this host. They change while it runs: containers join and leave networks. */
 export interface OwnAddresses {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
-import type { Network } from '../../common/network.ts';
+import type { Network } from '../../common/network/network.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { IdentitySource } from '../identity/source.ts';

@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { resultsSchema } from '../../bench/results/results.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { runBench, type BenchRun } from './run-bench.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const bench = (args: readonly string[], temporary: string): Promise<BenchRun> =>
   runBench('main.ts', args, temporary);

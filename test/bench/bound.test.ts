@@ -11,12 +11,12 @@ import { makeCertificates, type PairCertificates } from '../../bench/lab/certifi
 import { boundPeer, V8_FLAGS } from '../../bench/peers/bound.ts';
 import type { PeerContext } from '../../bench/peers/peer.ts';
 import { choosePeers } from '../../bench/run-choice.ts';
-import { startBulkClient, startBulkServer } from '../helpers/bulk-transfer.ts';
+import { startBulkClient, startBulkServer } from '../helpers/clients/bulk-transfer.ts';
 import { within } from '../helpers/deadline.ts';
-import { freePort } from '../helpers/free-port.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { callInVain, connectTcp, endOf, readText } from '../helpers/tcp-client.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { freePort } from '../helpers/machine/free-port.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { callInVain, connectTcp, endOf, readText } from '../helpers/clients/tcp-client.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 /** Enough to fill the window of a stream many times. */
 const BULK_BYTES = 24 * 1024 * 1024;

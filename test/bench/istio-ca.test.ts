@@ -12,7 +12,7 @@ import { startIstioCa } from '../../bench/peers/istio-ca/service.ts';
 import { localXds } from '../../bench/peers/transparent/ztunnel.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 /** A protobuf message with one string, in field 1. */
 function message(text: string): Buffer {

@@ -9,7 +9,7 @@ import { resultNotes } from '../../bench/report/notes.ts';
 import { renderTable } from '../../bench/report/table.ts';
 import { FIGURES_BEGIN, replaceFigures, writePage } from '../../bench/report/write-page.ts';
 import { formatFigure } from '../../bench/report/format-figure.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 import { benchResults } from './bench-results.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/performance.md');

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { nodeEnvironment } from '../../common/node-environment.ts';
+import { nodeEnvironment } from '../../common/process/node-environment.ts';
 import { within } from '../helpers/deadline.ts';
 
 const BENCH = join(import.meta.dirname, '../../bench');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isPresent, REQUIREMENTS, type Requirement } from '../helpers/system-programs.ts';
+import { isPresent, REQUIREMENTS, type Requirement } from '../helpers/machine/system-programs.ts';
 import { ChaosError } from './chaos-error.ts';
 
 /** Set where the harness runs in its namespaces: the folder that all its files are in. */

@@ -13,7 +13,7 @@ import {
   type RevokeRequest,
   type RevokeTokenRequest,
 } from '../../proto/gen/hauberk/v1/admin.ts';
-import { createTestAuthority } from '../helpers/test-authority.ts';
+import { createTestAuthority } from '../helpers/mesh/test-authority.ts';
 
 type Answers = Partial<
   Record<keyof typeof AdminService, (request: never) => object | grpc.StatusObject>

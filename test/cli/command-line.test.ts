@@ -9,7 +9,7 @@ import { COMMANDS } from '../../cli/commands/command-table.ts';
 import { dispatch } from '../../cli/dispatch.ts';
 import { systemClock } from '../../common/clock.ts';
 import { within } from '../helpers/deadline.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
 

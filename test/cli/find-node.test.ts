@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const CLI = join(import.meta.dirname, '../../cli');
 const SCRIPT = 'set -eu; root=$1; . "$1/cli/find-node"; echo "$node ${LD_LIBRARY_PATH-none}"';

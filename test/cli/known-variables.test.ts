@@ -10,8 +10,8 @@ import { KEEPER_SETTINGS } from '../../keeper/config.ts';
 import { GATEWAY_SETTINGS } from '../../proxy/config/gateway.ts';
 import { PROXY_SETTINGS } from '../../proxy/config/sidecar.ts';
 import { INIT_NETNS_SETTINGS } from '../../proxy/interception/init-netns.ts';
-import { runHauberk, startHauberk } from '../helpers/hauberk-process.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { runHauberk, startHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 test('every variable of every command is known, and no other', async (t) => {
   const tables = [controlPlaneSettings, restoreSettings, KEEPER_SETTINGS, GATEWAY_SETTINGS];

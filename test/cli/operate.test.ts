@@ -4,9 +4,9 @@ import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { toPem } from '../../common/pki/pem.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { createTestAuthority } from '../helpers/test-authority.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { createTestAuthority } from '../helpers/mesh/test-authority.ts';
 
 test.serial('token, status and certs tell what is so', async (t) => {
   const mesh = await startMesh(t);

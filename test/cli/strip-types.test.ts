@@ -4,7 +4,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);

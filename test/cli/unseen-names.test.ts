@@ -5,7 +5,7 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 const POLICY = `authorization:
   rules:

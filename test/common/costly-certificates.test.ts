@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import { isCostlyChain, isCostlyKey } from '../../common/costly-certificates.ts';
-import { costlyKey } from '../helpers/costly-chain.ts';
-import { createTestAuthority } from '../helpers/test-authority.ts';
+import { costlyKey } from '../helpers/pki/costly-chain.ts';
+import { createTestAuthority } from '../helpers/mesh/test-authority.ts';
 
 test('keys that PKIs have are not costly, and those that nobody has are', (t) => {
   const { publicKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });

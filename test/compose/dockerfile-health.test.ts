@@ -7,10 +7,10 @@ import { imageTests } from '../../cli/commands/image-tests.ts';
 import { builtTest } from '../../cli/compose/read/dockerfile.ts';
 import { dockerEngine } from '../helpers/docker/docker-engine.ts';
 import { BASE_IMAGE } from '../helpers/docker/base-image.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { requires } from '../helpers/requirements.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const scope = fileScope();
 const TIMEOUT_MS = 10 * 60_000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE } from '../helpers/docker/images.ts';
 import { run } from '../helpers/docker/run.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
 import type { Scope } from '../helpers/scope.ts';
 
 /** A Compose project in a folder of its own. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { dockerEngine, type DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE, TEST_VERIFY_IMAGE } from '../helpers/docker/images.ts';
-import { requiresPeer } from '../helpers/requirements.ts';
+import { requiresPeer } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 import type { Caller } from './caller.ts';
 import type { ComposeProject } from './project.ts';

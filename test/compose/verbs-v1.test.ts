@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { dockerEngine, type DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE } from '../helpers/docker/images.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 import { startCaller, type Caller } from './caller.ts';
 import { createProject, type ComposeProject } from './project.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { eventually } from '../helpers/deadline.ts';
 import { dockerEngine, type DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE } from '../helpers/docker/images.ts';
-import { requiresPeer } from '../helpers/requirements.ts';
+import { requiresPeer } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 import { startCaller, type Caller } from './caller.ts';
 import { createProject, type ComposeProject } from './project.ts';

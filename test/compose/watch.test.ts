@@ -9,7 +9,7 @@ import { eventually } from '../helpers/deadline.ts';
 import { dockerEngine, type DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE } from '../helpers/docker/images.ts';
 import { endProcess } from '../helpers/docker/run.ts';
-import { requiresPeer } from '../helpers/requirements.ts';
+import { requiresPeer } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 import { createProject, type ComposeProject } from './project.ts';
 

@@ -10,11 +10,11 @@ import type { ExecutionContext } from 'ava';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../common/clock.ts';
 import { createRequestLog } from '../../proxy/gateway/http/access-log.ts';
-import { startChromium } from '../helpers/chromium.ts';
+import { startChromium } from '../helpers/machine/chromium.ts';
 import { within } from '../helpers/deadline.ts';
 import { createLogRecorder } from '../helpers/log-recorder.ts';
-import { requires } from '../helpers/requirements.ts';
-import { createTestAuthority } from '../helpers/test-authority.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../helpers/mesh/test-authority.ts';
 import { certificateFiles } from '../proxy/gateway/certificate-files.ts';
 import { openGatewayUnderTest } from '../proxy/gateway/gateway-under-test.ts';
 

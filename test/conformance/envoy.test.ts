@@ -3,7 +3,7 @@
  * sees and what the client gets is the same, or the difference has a reason in `differences/explained-*.ts`. Envoy is in
  * no distribution: `npm run test:peers` fetches it, and runs these.
  */
-import { requiresPeer } from '../helpers/requirements.ts';
+import { requiresPeer } from '../helpers/machine/requirements.ts';
 import { expectSame } from './differential.ts';
 import { EXCHANGES } from './exchanges/all-exchanges.ts';
 import { HTTP2_EXCHANGES } from './exchanges/http2.ts';

@@ -12,9 +12,9 @@ import {
   type CallOutcome,
   type GrpcPeer,
   type GrpcPeerTarget,
-} from '../helpers/grpc-peer/grpc-peer.ts';
-import { requiresPeer } from '../helpers/requirements.ts';
-import { createTestAuthority } from '../helpers/test-authority.ts';
+} from '../helpers/clients/grpc-peer/grpc-peer.ts';
+import { requiresPeer } from '../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../helpers/mesh/test-authority.ts';
 import { certificateFiles } from '../proxy/gateway/certificate-files.ts';
 import { openGatewayUnderTest } from '../proxy/gateway/gateway-under-test.ts';
 import { startRoutedMesh } from '../scenarios/routes/routed-mesh.ts';

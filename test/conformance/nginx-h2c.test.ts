@@ -3,7 +3,7 @@
  * what the service sees and what the client gets is the same, or the difference has a reason in
  * `differences/explained-*.ts`.
  */
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { expectSame } from './differential.ts';
 import { EXPLAINED_HTTP2_SERVICES } from './differences/explained-http2-services.ts';
 import { HTTP2_SERVICE_EXCHANGES } from './exchanges/http2-service.ts';

@@ -2,7 +2,7 @@
  * The same exchanges through the gateway and through nginx, to services that record every byte: what the service
  * sees and what the client gets is the same, or the difference has a reason in `differences/explained-*.ts`.
  */
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { expectSame } from './differential.ts';
 import { EXCHANGES } from './exchanges/all-exchanges.ts';
 import { HTTP2_EXCHANGES } from './exchanges/http2.ts';

@@ -9,12 +9,12 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../helpers/deadline.ts';
 import { carryingNothing } from '../helpers/gauges.ts';
-import { startGateway } from '../helpers/mesh-gateway.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { startNginx } from '../helpers/nginx.ts';
-import { nginxBeforePhp, startPhpFpm } from '../helpers/php-fpm.ts';
-import { requires } from '../helpers/requirements.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { startGateway } from '../helpers/mesh/mesh-gateway.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { startNginx } from '../helpers/servers/nginx.ts';
+import { nginxBeforePhp, startPhpFpm } from '../helpers/servers/php-fpm.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const run = promisify(execFile);
 

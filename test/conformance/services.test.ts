@@ -10,9 +10,9 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { eventually, within } from '../helpers/deadline.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import type { Scope } from '../helpers/scope.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 import { openGatewayUnderTest } from '../proxy/gateway/gateway-under-test.ts';
 
 const run = promisify(execFile);

@@ -5,11 +5,11 @@
 import { execFile } from 'node:child_process';
 import { chmod } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { startApacheDav } from '../helpers/apache.ts';
-import { startNginx } from '../helpers/nginx.ts';
-import { requires } from '../helpers/requirements.ts';
+import { startApacheDav } from '../helpers/servers/apache.ts';
+import { startNginx } from '../helpers/servers/nginx.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import type { Scope } from '../helpers/scope.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 import { openGatewayUnderTest } from '../proxy/gateway/gateway-under-test.ts';
 
 const run = promisify(execFile);

@@ -26,11 +26,11 @@ import {
   type IssueRequest,
   type IssueResponse,
 } from '../../proto/gen/hauberk/v1/identity.ts';
-import { DEFAULT_STORE } from '../helpers/default-store.ts';
-import { freePort } from '../helpers/free-port.ts';
+import { DEFAULT_STORE } from '../helpers/mesh/default-store.ts';
+import { freePort } from '../helpers/machine/free-port.ts';
 import { createLogRecorder, type LogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 /** A key with the certificate for it. */
 export interface TestIdentity {

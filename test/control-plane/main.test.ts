@@ -11,8 +11,8 @@ import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import { createChannel } from '../../common/rpc/channel.ts';
 import { IdentityClient } from '../../proto/gen/hauberk/v1/identity.ts';
-import { runHauberk, startHauberk, type HauberkProcess } from '../helpers/hauberk-process.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { runHauberk, startHauberk, type HauberkProcess } from '../helpers/mesh/hauberk-process.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 import { webId } from './control-plane-under-test.ts';
 
 const args = (dataDir: string, ...more: string[]): string[] => [

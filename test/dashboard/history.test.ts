@@ -5,12 +5,12 @@
 import type { ExecutionContext } from 'ava';
 import type { Browser, Page } from 'playwright-core';
 import type { HistoryAnswer } from '../../control-plane/dashboard/answers/history.ts';
-import { freePort } from '../helpers/free-port.ts';
+import { freePort } from '../helpers/machine/free-port.ts';
 import { openPage, startBrowser } from '../helpers/dashboard/browser.ts';
 import { type LiveMesh, startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { startShippedPrometheus } from '../helpers/prometheus/prometheus.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 
 const { serial: test } = requires('chromium', 'prometheus');

@@ -14,7 +14,7 @@ import {
   type LargeMesh,
 } from '../helpers/dashboard/large-mesh.ts';
 import { eventually } from '../helpers/deadline.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 
 const { serial: test } = requires('chromium');

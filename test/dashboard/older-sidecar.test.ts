@@ -1,8 +1,8 @@
 /** The pages of a mesh in which one sidecar is of a version before reports: they go on, and say what is missing. */
 import { openPage, startBrowser } from '../helpers/dashboard/browser.ts';
 import { startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
-import { OLDER_VERSION, startOlderSidecar } from '../helpers/older-sidecar.ts';
-import { requires } from '../helpers/requirements.ts';
+import { OLDER_VERSION, startOlderSidecar } from '../helpers/mesh/older-sidecar.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 const test = requires('chromium');
 

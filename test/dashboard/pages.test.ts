@@ -9,7 +9,7 @@ import type { Browser, Page } from 'playwright-core';
 import { axeFindings } from '../helpers/dashboard/axe.ts';
 import { openPage, startBrowser, type TestPage } from '../helpers/dashboard/browser.ts';
 import { type LiveMesh, MESH_CONFIG, startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 
 const { serial: test } = requires('chromium');

@@ -5,7 +5,7 @@
 import { openPage, startBrowser } from '../helpers/dashboard/browser.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { startTransparentMesh } from '../helpers/netns/transparent-mesh.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 const test = requires('chromium', 'network-namespaces', 'nft', 'ip', 'curl');
 const CURL = ['curl', '-sS', '--max-time', '10'] as const;

@@ -4,8 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeChecksums } from '../../tools/dist/checksums.ts';
-import { requires } from '../helpers/requirements.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const run = promisify(execFile);
 

@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { makeDebianPackage } from '../../tools/dist/debian-package.ts';
 import { prepareRelease } from '../../tools/dist/release.ts';
-import { requires } from '../helpers/requirements.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);

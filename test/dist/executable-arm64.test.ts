@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import test from 'ava';
 import { makeExecutable } from '../../tools/dist/executable.ts';
 import { prepareRelease } from '../../tools/dist/release.ts';
-import { requires } from '../helpers/requirements.ts';
-import { ARM64_ROOT } from '../helpers/system-programs.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp } from '../helpers/tcp-client.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { ARM64_ROOT } from '../helpers/machine/system-programs.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp } from '../helpers/clients/tcp-client.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -22,8 +22,8 @@ await writeFile(launcher, `#!/bin/sh\nexec qemu-aarch64 -L ${ARM64_ROOT} ${progr
 });
 // Before the helpers that start Hauberk are loaded: theirs is this one.
 process.env['HAUBERK_TEST_PROGRAM'] = launcher;
-const { runHauberk } = await import('../helpers/hauberk-process.ts');
-const { startMesh } = await import('../helpers/mesh.ts');
+const { runHauberk } = await import('../helpers/mesh/hauberk-process.ts');
+const { startMesh } = await import('../helpers/mesh/mesh.ts');
 test.after.always(() => made[Symbol.asyncDispose]());
 
 requires('aarch64-linux-gnu-strip').serial(

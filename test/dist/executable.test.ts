@@ -10,11 +10,11 @@ import { makeExecutable } from '../../tools/dist/executable.ts';
 import { prepareRelease } from '../../tools/dist/release.ts';
 import { HOST, parseTarget } from '../../tools/dist/target.ts';
 import { runInstalledDemo } from '../helpers/dist/demo-run.ts';
-import { requires } from '../helpers/requirements.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp } from '../helpers/tcp-client.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
-import { workerPids } from '../helpers/workers.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp } from '../helpers/clients/tcp-client.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
+import { workerPids } from '../helpers/mesh/workers.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -24,7 +24,7 @@ const release = await prepareRelease(ROOT, made.path);
 const program = join(made.path, `hauberk-${release.manifest.version}-${HOST}`);
 // Before the helpers that start Hauberk are loaded: theirs is this one.
 process.env['HAUBERK_TEST_PROGRAM'] = program;
-const { startMesh } = await import('../helpers/mesh.ts');
+const { startMesh } = await import('../helpers/mesh/mesh.ts');
 test.after.always(() => made[Symbol.asyncDispose]());
 
 const digest = async (file: string): Promise<string> =>

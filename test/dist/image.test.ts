@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { dockerEngine, type DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE } from '../helpers/docker/images.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -12,7 +12,7 @@ import { makeNpmPackage } from '../../tools/dist/npm-package.ts';
 import { prepareRelease } from '../../tools/dist/release.ts';
 import { within } from '../helpers/deadline.ts';
 import { runInstalledDemo } from '../helpers/dist/demo-run.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { prepareRelease } from '../../tools/dist/release.ts';
 import { makeSbom } from '../../tools/dist/sbom.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

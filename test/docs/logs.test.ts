@@ -2,12 +2,12 @@
 import test from 'ava';
 import { parse } from 'yaml';
 import { within } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startGateway } from '../helpers/mesh-gateway.ts';
-import { readLoggedKeys } from '../helpers/logged-keys.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { sendRaw } from '../helpers/raw-connection.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startGateway } from '../helpers/mesh/mesh-gateway.ts';
+import { readLoggedKeys } from '../helpers/sources/logged-keys.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { sendRaw } from '../helpers/clients/raw-connection.ts';
 import { tableOf } from './markdown.ts';
 
 const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { tableOf } from './markdown.ts';
 
 const RULES = join(import.meta.dirname, '../../docs/operations/prometheus-rules.yml');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../helpers/free-port.ts';
+import { freePort } from '../helpers/machine/free-port.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const HEADING = '## A call through the mesh in five minutes';

@@ -8,8 +8,8 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { within } from '../helpers/deadline.ts';
-import { requires } from '../helpers/requirements.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 import { chooseFreePorts, quickStartBlocks, withPorts } from './quick-start.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { within } from '../helpers/deadline.ts';
 import { createNetwork, type Host } from '../helpers/netns/network.ts';
-import { requires } from '../helpers/requirements.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 import { shellBlocks } from './quick-start.ts';
 
 const CLI = join(import.meta.dirname, '../../cli');

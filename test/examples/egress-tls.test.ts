@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { within } from '../helpers/deadline.ts';
-import { requires } from '../helpers/requirements.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/egress-tls');
 const DEADLINE_MS = 120_000;

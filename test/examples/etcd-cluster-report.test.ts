@@ -1,6 +1,6 @@
 import test from 'ava';
 import { judge, type LabFacts } from '../../examples/etcd-cluster/lab/report.ts';
-import { runEtcdClusterExample } from '../helpers/etcd-cluster-example.ts';
+import { runEtcdClusterExample } from '../helpers/etcd/etcd-cluster-example.ts';
 
 const CAPTURED = { packets: 100, dropped: 0, outsideMesh: 0 };
 

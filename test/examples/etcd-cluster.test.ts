@@ -9,9 +9,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { SIDECARS } from '../../examples/etcd-cluster/lab/cluster.ts';
 import { eventually } from '../helpers/deadline.ts';
-import { readReport, runEtcdClusterExample } from '../helpers/etcd-cluster-example.ts';
-import { requires } from '../helpers/requirements.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { readReport, runEtcdClusterExample } from '../helpers/etcd/etcd-cluster-example.ts';
+import { requires } from '../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const testWithEtcd = requires('network-namespaces', 'etcd', 'etcdctl', 'ip', 'tcpdump', 'curl');
 

@@ -1,6 +1,6 @@
 /** examples/ha as a reader runs it: its script, with a real Docker engine. */
 import { dockerEngine } from '../helpers/docker/docker-engine.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { runExampleScript, SCRIPT_TIMEOUT_MS } from './run-script.ts';
 
 requires('docker')('run.sh kills each in turn, and no call fails', async (t) => {

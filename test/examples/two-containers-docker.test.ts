@@ -1,6 +1,6 @@
 /** examples/two-containers as a reader runs it: its script, with a real Docker engine. */
 import { dockerEngine } from '../helpers/docker/docker-engine.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { runExampleScript, SCRIPT_TIMEOUT_MS } from './run-script.ts';
 
 requires('docker')('run.sh reads the order before, and cannot after', async (t) => {

@@ -10,7 +10,7 @@ import { within } from '../helpers/deadline.ts';
 import { startCapture } from '../helpers/netns/capture.ts';
 import { asUser, endProcess, SYSTEM_ENV, type Host } from '../helpers/netns/network.ts';
 import { startTransparentMesh } from '../helpers/netns/transparent-mesh.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import type { Scope } from '../helpers/scope.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/two-containers');

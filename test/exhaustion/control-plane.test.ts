@@ -8,8 +8,8 @@ import net from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { hboneOptionsOf, stolenCredentials } from '../helpers/peer-credentials.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { hboneOptionsOf, stolenCredentials } from '../helpers/clients/peer-credentials.ts';
 import type { Scope } from '../helpers/scope.ts';
 import { withDescriptors } from './limits.ts';
 

@@ -1,5 +1,5 @@
 /** A full disk and one that can only be read cost what has to be written, and nothing else. */
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import type { FullDiskResult } from './inside/full-disk.ts';
 import type { ReadOnlyResult } from './inside/read-only.ts';
 import type { SecondStartResult } from './inside/second-start.ts';

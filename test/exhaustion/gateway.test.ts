@@ -6,9 +6,9 @@
 import http from 'node:http';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { startGateway } from '../helpers/mesh-gateway.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { startGateway } from '../helpers/mesh/mesh-gateway.ts';
 import { hoard } from './hoard.ts';
 import { withDescriptors } from './limits.ts';
 

@@ -1,5 +1,5 @@
 /** A greedy identity cannot take all local ports to the application: honest callers lose nothing. */
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import type { PortsResult } from './inside/ports.ts';
 import { runInside } from './namespaces.ts';
 

@@ -1,5 +1,5 @@
 import { eventually } from './deadline.ts';
-import type { Sidecar } from './mesh.ts';
+import type { Sidecar } from './mesh/mesh.ts';
 import type { MetricSamples } from './metric-samples.ts';
 
 /** Resolves when no sidecar carries a connection any more, with the metrics of each. */

@@ -11,8 +11,8 @@ import { keep } from '../../keeper/keep.ts';
 import type { KeeperError } from '../../keeper/keeper-error.ts';
 import { createLogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const pod: Container = {
   id: 'pod',

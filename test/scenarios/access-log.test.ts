@@ -4,10 +4,10 @@
  */
 import test from 'ava';
 import { carryingNothing } from '../helpers/gauges.ts';
-import type { LogLine } from '../helpers/hauberk-process.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import type { LogLine } from '../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 test('each side tells of a connection that it has carried, when it was asked to', async (t) => {
   const mesh = await startMesh(t);

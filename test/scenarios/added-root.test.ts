@@ -13,11 +13,11 @@ import { createChannel } from '../../common/rpc/channel.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { AdminClient } from '../../proto/gen/hauberk/v1/admin.ts';
 import { eventually, within } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { callAsPeer } from '../helpers/peer-call.ts';
-import { createTestAuthority } from '../helpers/test-authority.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { callAsPeer } from '../helpers/clients/peer-call.ts';
+import { createTestAuthority } from '../helpers/mesh/test-authority.ts';
 import { caStatus } from './root-rotation/ca-status.ts';
 
 test('an old fleet is let in by its root, and let go again', async (t) => {

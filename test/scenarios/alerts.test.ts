@@ -3,9 +3,9 @@
  * certificate is an alert, though it is the first one, and so is a target that is gone.
  */
 import { eventually, within } from '../helpers/deadline.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 import { type Alert, startShippedPrometheus } from '../helpers/prometheus/prometheus.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 requires('prometheus')(
   'the first refused certificate, and a target that is gone, are alerts',

@@ -4,7 +4,7 @@
  */
 import test from 'ava';
 import { sleep, systemClock } from '../../common/clock.ts';
-import { startMesh, type Mesh, type Sidecar } from '../helpers/mesh.ts';
+import { startMesh, type Mesh, type Sidecar } from '../helpers/mesh/mesh.ts';
 
 const LIFETIME_SECONDS = 10;
 

@@ -5,9 +5,9 @@
 import net from 'node:net';
 import { once } from 'node:events';
 import test from 'ava';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 /** A listener has 512 under way at most, and half of them from one source. */
 const HANDSHAKES = 600;

@@ -7,9 +7,9 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const run = promisify(execFile);
 

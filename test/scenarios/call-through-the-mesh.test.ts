@@ -3,9 +3,9 @@
  * same bytes; after SIGTERM both sidecars end with 0 and nothing is left open.
  */
 import test from 'ava';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 import { eventually } from '../helpers/deadline.ts';
 
 test('a call goes app -> sidecar -> mTLS -> sidecar -> app', async (t) => {

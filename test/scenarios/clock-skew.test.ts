@@ -5,11 +5,11 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 import { scrape } from '../helpers/metric-samples.ts';
-import { requires } from '../helpers/requirements.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 const SKEW_MS = 300_000;
 

@@ -7,12 +7,12 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { eventually, within } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 import { movableClock } from '../helpers/movable-clock/movable-clock.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../helpers/tcp-client.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../helpers/clients/tcp-client.ts';
 
 const HOUR_MS = 3_600_000;
 

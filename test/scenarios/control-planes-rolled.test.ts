@@ -16,15 +16,15 @@ import {
   type SharedStore,
 } from '../control-plane/control-plane-under-test.ts';
 import { eventually } from '../helpers/deadline.ts';
-import { startHauberk } from '../helpers/hauberk-process.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
+import { startHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
 import {
   sidecarArguments,
   watchSidecar,
   type Sidecar,
   type SidecarOptions,
-} from '../helpers/mesh-sidecar.ts';
+} from '../helpers/mesh/mesh-sidecar.ts';
 
 const LIFETIME_SECONDS = 30;
 

@@ -5,9 +5,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 test('a sidecar whose certificate was damaged on disk enrols again', async (t) => {
   const mesh = await startMesh(t);

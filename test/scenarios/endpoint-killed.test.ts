@@ -6,9 +6,9 @@
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
 import { carryingNothing } from '../helpers/gauges.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 const HELD = 12;
 

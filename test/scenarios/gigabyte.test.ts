@@ -3,9 +3,9 @@
  * what they receive, and both sidecars have counted every byte.
  */
 import test from 'ava';
-import { startBulkClient, startBulkServer } from '../helpers/bulk-transfer.ts';
+import { startBulkClient, startBulkServer } from '../helpers/clients/bulk-transfer.ts';
 import { carryingNothing } from '../helpers/gauges.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 const BYTES = 2 ** 30;
 

@@ -8,10 +8,10 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import test from 'ava';
 import { eventually, within } from '../helpers/deadline.ts';
-import { startMesh, type Mesh, type Sidecar } from '../helpers/mesh.ts';
+import { startMesh, type Mesh, type Sidecar } from '../helpers/mesh/mesh.ts';
 import { fileScope } from '../helpers/scope.ts';
-import { echo, startTcpApp, type TcpApp } from '../helpers/tcp-app.ts';
-import { callInVain, connectTcp, endOf, readText } from '../helpers/tcp-client.ts';
+import { echo, startTcpApp, type TcpApp } from '../helpers/servers/tcp-app.ts';
+import { callInVain, connectTcp, endOf, readText } from '../helpers/clients/tcp-client.ts';
 
 const scope = fileScope();
 let mesh: Mesh;

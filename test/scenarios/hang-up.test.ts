@@ -6,11 +6,11 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { within } from '../helpers/deadline.ts';
-import { startHauberk, type HauberkProcess } from '../helpers/hauberk-process.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../helpers/tcp-client.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { startHauberk, type HauberkProcess } from '../helpers/mesh/hauberk-process.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../helpers/clients/tcp-client.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 /** It says that it drains, and ends in order. */
 async function drains(hauberk: HauberkProcess): Promise<number | NodeJS.Signals> {

@@ -7,16 +7,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEtcdForControlPlanes } from '../helpers/etcd/etcd-control-planes.ts';
 import { eventually } from '../helpers/deadline.ts';
-import { runHauberk, startHauberk, type HauberkProcess } from '../helpers/hauberk-process.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
+import { runHauberk, startHauberk, type HauberkProcess } from '../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
 import {
   sidecarArguments,
   watchSidecar,
   type Sidecar,
   type SidecarOptions,
-} from '../helpers/mesh-sidecar.ts';
-import { requires } from '../helpers/requirements.ts';
+} from '../helpers/mesh/mesh-sidecar.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 const test = requires('etcd', 'etcdctl', 'openssl');
 

@@ -15,19 +15,19 @@ import { parsePemChain } from '../../common/pki/pem.ts';
 import { openAuthoritySource } from '../../control-plane/ca/authorities/source.ts';
 import { startControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
-import { DEFAULT_STORE } from '../helpers/default-store.ts';
+import { DEFAULT_STORE } from '../helpers/mesh/default-store.ts';
 import { eventually } from '../helpers/deadline.ts';
-import { startHauberk } from '../helpers/hauberk-process.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
+import { startHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
 import { createLogRecorder } from '../helpers/log-recorder.ts';
 import {
   sidecarArguments,
   watchSidecar,
   type Sidecar,
   type SidecarOptions,
-} from '../helpers/mesh-sidecar.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+} from '../helpers/mesh/mesh-sidecar.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 const trustDomain = 'mesh.local';
 const HOUR_MS = 60 * 60 * 1000;

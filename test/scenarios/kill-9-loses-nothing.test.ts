@@ -12,7 +12,7 @@ import { parseJoinToken } from '../../common/pki/join-token.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { IdentityClient, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 const ROUNDS = 12;
 const WORKERS = 6;

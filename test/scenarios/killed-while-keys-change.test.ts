@@ -17,9 +17,9 @@ import { readVault, unwrapDataKey } from '../../control-plane/keys/vault.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../control-plane/store/store.ts';
 import { eventually } from '../helpers/deadline.ts';
-import { startHauberk } from '../helpers/hauberk-process.ts';
+import { startHauberk } from '../helpers/mesh/hauberk-process.ts';
 import { createLogRecorder } from '../helpers/log-recorder.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 
 type Key = Extract<UnlockKey, { kind: 'key' }>;
 const newKey = (): Key => ({ kind: 'key', key: randomBytes(32) });

@@ -7,10 +7,10 @@ import { writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 test('the keys of a running mesh are encrypted, locked and unlocked', async (t) => {
   const mesh = await startMesh(t);

@@ -7,10 +7,10 @@ import { once } from 'node:events';
 import { PROXY_METRICS } from '../../proxy/metrics/table.ts';
 import { ROUTE_METRICS } from '../../proxy/routes/metrics.ts';
 import { within } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { requires } from '../helpers/requirements.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 /** What every program of the project says about itself and its runtime. */
 const ABOUT_THE_PROCESS =

@@ -7,10 +7,10 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { startMesh, type Mesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startMesh, type Mesh } from '../helpers/mesh/mesh.ts';
 
 const TRACE = '--log-level=trace';
 

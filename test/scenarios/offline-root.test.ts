@@ -7,11 +7,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { rootDigest } from '../../common/pki/digest.ts';
 import { parsePemChain } from '../../common/pki/pem.ts';
-import { createExternalPki } from '../helpers/external-pki.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh, type Sidecar } from '../helpers/mesh.ts';
-import { requires } from '../helpers/requirements.ts';
+import { createExternalPki } from '../helpers/pki/external-pki.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh, type Sidecar } from '../helpers/mesh/mesh.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 import { caStatus, rotationIsOver } from './root-rotation/ca-status.ts';
 
 const test = requires('openssl');

@@ -6,9 +6,9 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp } from '../helpers/tcp-client.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp } from '../helpers/clients/tcp-client.ts';
 
 const API = 'spiffe://mesh.local/ns/default/sa/api';
 

@@ -5,10 +5,10 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { cableTo } from '../helpers/cable.ts';
-import { startHauberk } from '../helpers/hauberk-process.ts';
-import { sidecarArguments } from '../helpers/mesh-sidecar.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { cableTo } from '../helpers/machine/cable.ts';
+import { startHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { sidecarArguments } from '../helpers/mesh/mesh-sidecar.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 test('a certificate is renewed over the connection that is there', async (t) => {
   const mesh = await startMesh(t, { leafLifetimeSeconds: 12 });

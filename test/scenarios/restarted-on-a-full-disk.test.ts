@@ -3,10 +3,10 @@
  * one that has saved nothing ends before it spends its join token, and says that space is missing.
  */
 import path from 'node:path';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { requires } from '../helpers/requirements.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 const test = requires('network-namespaces');
 

@@ -6,10 +6,10 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh, type Mesh } from '../helpers/mesh.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh, type Mesh } from '../helpers/mesh/mesh.ts';
 
 test('a mesh goes on with a control plane from a backup', async (t) => {
   const mesh = await startMesh(t, { leafLifetimeSeconds: 60 });

@@ -7,11 +7,11 @@
 import type { Socket } from 'node:net';
 import test from 'ava';
 import { eventually, within } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { connectTcp, endOf } from '../helpers/tcp-client.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { connectTcp, endOf } from '../helpers/clients/tcp-client.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
 
 test('a revoked service loses its busy connection at once, and stays out', async (t) => {
   const mesh = await startMesh(t);

@@ -7,9 +7,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 import { movableClock } from '../helpers/movable-clock/movable-clock.ts';
 
 const HOUR_MS = 3_600_000;

@@ -9,11 +9,11 @@ import type { Socket } from 'node:net';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
 import { carryingNothing } from '../helpers/gauges.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh, type Sidecar } from '../helpers/mesh.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp, endOf } from '../helpers/tcp-client.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh, type Sidecar } from '../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf } from '../helpers/clients/tcp-client.ts';
 
 const LIFETIME_SECONDS = 10;
 

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import path from 'node:path';
 import test from 'ava';
 import { within } from '../helpers/deadline.ts';
-import { freePort } from '../helpers/free-port.ts';
-import { startHauberk } from '../helpers/hauberk-process.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { freePort } from '../helpers/machine/free-port.ts';
+import { startHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 /**
  * Of the addresses that a sidecar and a command are given for control planes, one is closed, one accepts and then says

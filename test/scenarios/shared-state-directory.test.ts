@@ -1,8 +1,8 @@
 /** Two sidecars on one state directory: the second one says so and ends, and the first goes on. */
 import test from 'ava';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 for (const args of [[], ['--workers=2']]) {
   test(`a second sidecar is refused: ${args.join() || 'one process'}`, async (t) => {

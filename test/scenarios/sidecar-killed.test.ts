@@ -7,9 +7,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 
 test('sidecars restart without a control plane and without a token', async (t) => {
   const mesh = await startMesh(t);

@@ -9,10 +9,10 @@ import type { Socket } from 'node:net';
 import test from 'ava';
 import { eventually, within } from '../helpers/deadline.ts';
 import { carryingNothing } from '../helpers/gauges.ts';
-import { startMesh, type Sidecar } from '../helpers/mesh.ts';
+import { startMesh, type Sidecar } from '../helpers/mesh/mesh.ts';
 import { fileScope } from '../helpers/scope.ts';
-import { startTcpApp, type TcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp } from '../helpers/tcp-client.ts';
+import { startTcpApp, type TcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp } from '../helpers/clients/tcp-client.ts';
 
 const FAST_BYTES = 200_000_000;
 const STALLED_BYTES = 64_000_000;

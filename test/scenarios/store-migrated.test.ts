@@ -6,11 +6,11 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEtcdCluster } from '../helpers/etcd/etcd-cluster.ts';
-import { runHauberk } from '../helpers/hauberk-process.ts';
-import { startHttpApp } from '../helpers/http-app.ts';
-import { startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh, type Mesh } from '../helpers/mesh.ts';
-import { requires } from '../helpers/requirements.ts';
+import { runHauberk } from '../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../helpers/clients/http-load.ts';
+import { startMesh, type Mesh } from '../helpers/mesh/mesh.ts';
+import { requires } from '../helpers/machine/requirements.ts';
 
 const LIFETIME = '--certificate-lifetime=60s';
 

@@ -5,10 +5,10 @@
 import test from 'ava';
 import { eventually, within } from '../helpers/deadline.ts';
 import { carryingNothing } from '../helpers/gauges.ts';
-import { startMesh, type Sidecar } from '../helpers/mesh.ts';
+import { startMesh, type Sidecar } from '../helpers/mesh/mesh.ts';
 import { fileScope } from '../helpers/scope.ts';
-import { startTcpApp, type TcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../helpers/tcp-client.ts';
+import { startTcpApp, type TcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../helpers/clients/tcp-client.ts';
 
 const scope = fileScope();
 let app: TcpApp;

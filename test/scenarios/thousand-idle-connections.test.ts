@@ -6,9 +6,9 @@ import type { Socket } from 'node:net';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
 import { carryingNothing } from '../helpers/gauges.ts';
-import { startMesh } from '../helpers/mesh.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../helpers/tcp-client.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../helpers/clients/tcp-client.ts';
 
 const CONNECTIONS = 1_000;
 

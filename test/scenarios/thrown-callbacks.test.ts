@@ -5,13 +5,13 @@
  */
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
-import { runHauberk, startHauberk, type HauberkProcess } from '../helpers/hauberk-process.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { runHauberk, startHauberk, type HauberkProcess } from '../helpers/mesh/hauberk-process.ts';
+import { startMesh } from '../helpers/mesh/mesh.ts';
 import { scrape } from '../helpers/metric-samples.ts';
-import { echo, startTcpApp } from '../helpers/tcp-app.ts';
-import { connectTcp, readText } from '../helpers/tcp-client.ts';
-import { temporaryDirectory } from '../helpers/temporary-directory.ts';
-import { workerPids } from '../helpers/workers.ts';
+import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
+import { connectTcp, readText } from '../helpers/clients/tcp-client.ts';
+import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
+import { workerPids } from '../helpers/mesh/workers.ts';
 
 const PRELOAD = new URL('../helpers/thrown-callbacks.ts', import.meta.url).href;
 const env = { NODE_OPTIONS: `--import=${PRELOAD}` };

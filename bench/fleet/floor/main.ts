@@ -10,7 +10,7 @@ import { issueLeaf } from '../../../common/pki/leaf.ts';
 import { DEFAULT_LEAF_LIFETIME_MS } from '../../../common/pki/lifetimes.ts';
 import { controlPlaneId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
-import { nodeEnvironment } from '../../../common/node-environment.ts';
+import { nodeEnvironment } from '../../../common/process/node-environment.ts';
 import { BenchError } from '../../bench-error.ts';
 import { passToAll, startProcess } from '../../lab/bench-process.ts';
 import { pause } from '../../lab/deadline.ts';

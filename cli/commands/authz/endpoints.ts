@@ -2,7 +2,7 @@ import type {
   AccessExplanation,
   EnforcerDecision,
 } from '../../../common/authorization/explain-access.ts';
-import { formatHostPort } from '../../../common/listen.ts';
+import { formatHostPort } from '../../../common/network/listen.ts';
 import type { WorkloadInfo } from '../../client.ts';
 import { formatTable } from '../../output/table.ts';
 

@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../../common/listen.ts';
+import { formatHostPort } from '../../../common/network/listen.ts';
 import { readPolicy } from '../../../common/wire/policy.ts';
 import { serviceOf } from '../../../common/wire/traffic/tap-filter.ts';
 import type {

@@ -1,7 +1,7 @@
 import type { TextOutput } from '../../../common/config/run-command.ts';
 import { listSetting, setting, type SettingsOf } from '../../../common/config/settings.ts';
 import { durationSeconds } from '../../../common/config/values.ts';
-import { listenForInterrupt } from '../../../common/interrupt.ts';
+import { listenForInterrupt } from '../../../common/process/interrupt.ts';
 import type { ServiceName } from '../../../proto/gen/hauberk/v1/identity.ts';
 import type { AdminClient } from '../../client.ts';
 import { collectTraffic, missingSentences, type CollectedTraffic } from '../../traffic/collect.ts';

@@ -1,6 +1,6 @@
 import { listSetting, setting } from '../../../common/config/settings.ts';
 import { integer, text, valueType, type ValueType } from '../../../common/config/values.ts';
-import { listenForInterrupt } from '../../../common/interrupt.ts';
+import { listenForInterrupt } from '../../../common/process/interrupt.ts';
 import type { TapResponse, TappedEvent } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { TapFilter } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import { eventDocument, eventLine } from '../../traffic/event-report.ts';

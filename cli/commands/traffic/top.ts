@@ -1,6 +1,6 @@
 import { setting } from '../../../common/config/settings.ts';
 import { choice, durationSeconds, integer } from '../../../common/config/values.ts';
-import { listenForInterrupt } from '../../../common/interrupt.ts';
+import { listenForInterrupt } from '../../../common/process/interrupt.ts';
 import { pairEdges } from '../../../common/wire/traffic/edge-pairs.ts';
 import type { WatchTrafficResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { fitTable, widthOf } from '../../output/fit-table.ts';

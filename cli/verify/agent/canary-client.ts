@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { describeError } from '../../../common/errors.ts';
 import { ignoreError } from '../../../common/ignored.ts';
-import { formatHostPort } from '../../../common/listen.ts';
+import { formatHostPort } from '../../../common/network/listen.ts';
 import type { AgentTask, CanaryOutcome } from './agent-task.ts';
 import { messageWith } from './message.ts';
 

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { listen } from '../../../common/listen.ts';
+import { listen } from '../../../common/network/listen.ts';
 import type { Canaries } from './agent-task.ts';
 import { messageWith } from './message.ts';
 

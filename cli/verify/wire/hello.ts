@@ -3,7 +3,7 @@ import {
   readClientHelloFields,
   readServerHelloFields,
   type TlsReader,
-} from '../../../common/tls-hello.ts';
+} from '../../../common/tls/tls-hello.ts';
 
 /** What an observer on the path can read in a ClientHello or ServerHello (RFC 8446, section 4.1). */
 export interface Hello {

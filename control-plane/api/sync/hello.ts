@@ -1,4 +1,4 @@
-import { canonicalAddress, isDiallable } from '../../../common/ip-address.ts';
+import { canonicalAddress, isDiallable } from '../../../common/network/ip-address.ts';
 import { isLabel } from '../../../common/names.ts';
 import type { SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type {

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../../../common/ip-address.ts';
+import { canonicalAddress } from '../../../common/network/ip-address.ts';
 import { isLabel } from '../../../common/names.ts';
 import { MAX_SCOPES, toScopes, type Scope } from '../../../common/wire/interest.ts';
 import type { Hello, Interest, InterestChange } from '../../../proto/gen/hauberk/v1/discovery.ts';

@@ -11,7 +11,7 @@ import {
 } from '../authorities/authorities.ts';
 import type { CertificateAuthority, Issued } from '../certificate-authority.ts';
 import { startSelfRenewal, type SelfRenewal } from './self-renewal.ts';
-import { writeFileAtomically } from '../../../common/atomic-file.ts';
+import { writeFileAtomically } from '../../../common/files/atomic-file.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { generatePrivateKey } from '../../../common/pki/key.ts';

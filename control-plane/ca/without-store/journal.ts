@@ -2,13 +2,13 @@ import { constants } from 'node:fs';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { syncDirectory } from '../../../common/atomic-file.ts';
-import { lockDirectory, type DirectoryLock } from '../../../common/directory-lock.ts';
+import { syncDirectory } from '../../../common/files/atomic-file.ts';
+import { lockDirectory, type DirectoryLock } from '../../../common/files/directory-lock.ts';
 import { storedDate } from '../../../common/dates.ts';
 import { describeError, systemErrorCode } from '../../../common/errors.ts';
 import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
-import { makeDirectory } from '../../../common/make-directory.ts';
+import { makeDirectory } from '../../../common/files/make-directory.ts';
 import { CaError } from '../ca-error.ts';
 import { issuanceRecord } from '../issuance/record.ts';
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { HauberkError, describeError } from '../../../common/errors.ts';
 import { createLogLimit } from '../../../common/rate-limit.ts';
-import { SOFTWARE_VERSION } from '../../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../../common/process/version.ts';
 import {
   type OwnNames,
   type RequestOrigin,

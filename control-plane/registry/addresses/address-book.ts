@@ -1,4 +1,4 @@
-import { isLoopback } from '../../../common/ip-address.ts';
+import { isLoopback } from '../../../common/network/ip-address.ts';
 import { isAllowedAt, type AddressRules } from '../../../common/mesh-config/addresses.ts';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { AddressContest } from '../../../proto/gen/hauberk/v1/discovery.ts';

@@ -2,7 +2,7 @@ import {
   canonicalAddress,
   isLoopback,
   isReachableFromElsewhere,
-} from '../../../common/ip-address.ts';
+} from '../../../common/network/ip-address.ts';
 
 /** Both ends of a connection to the control plane, in any form. */
 export interface ConnectionEnds {

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
-import { isReachableFromElsewhere } from '../../../common/ip-address.ts';
-import { isInNetwork, readNetwork, type IpNetwork } from '../../../common/ip-network.ts';
+import { isReachableFromElsewhere } from '../../../common/network/ip-address.ts';
+import { isInNetwork, readNetwork, type IpNetwork } from '../../../common/network/ip-network.ts';
 import type { AddressRules } from '../../../common/mesh-config/addresses.ts';
 
 /** What the decision is made from. */

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describeError } from '../../../common/errors.ts';
-import { followFiles } from '../../../common/followed-file.ts';
-import { isLoopbackHost } from '../../../common/ip-address.ts';
+import { followFiles } from '../../../common/files/followed-file.ts';
+import { isLoopbackHost } from '../../../common/network/ip-address.ts';
 import type { StoreLocation } from '../../config/store-location.ts';
 import { openEtcdStore } from '../../store/etcd/etcd-store.ts';
 import { openSqliteStore } from '../../store/sqlite/sqlite-store.ts';

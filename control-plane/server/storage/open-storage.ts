@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { probeDirectory } from '../../../common/atomic-file.ts';
-import { makeDirectory } from '../../../common/make-directory.ts';
+import { probeDirectory } from '../../../common/files/atomic-file.ts';
+import { makeDirectory } from '../../../common/files/make-directory.ts';
 import { openSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { VAULT_KEY, type SnapshotStore } from '../../store/store.ts';
 import { refuseEtcdSettings } from './etcd-access.ts';

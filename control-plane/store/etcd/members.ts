@@ -3,7 +3,7 @@ import { checkServerIdentity, createSecureContext } from 'node:tls';
 import { Client, credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import type { HostPort } from '../../../common/config/address.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
-import { formatHostPort } from '../../../common/listen.ts';
+import { formatHostPort } from '../../../common/network/listen.ts';
 import { Listeners } from '../../../common/listeners.ts';
 
 /** How the members prove themselves, and this control plane to them: texts in PEM. */

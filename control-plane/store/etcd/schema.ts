@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SOFTWARE_VERSION } from '../../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../../common/process/version.ts';
 import type { RequestOp } from '../../../proto/gen/etcdserverpb/rpc.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdClient } from './client.ts';

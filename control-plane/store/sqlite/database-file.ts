@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { systemErrorCode } from '../../../common/errors.ts';
-import { makeDirectory } from '../../../common/make-directory.ts';
+import { makeDirectory } from '../../../common/files/make-directory.ts';
 
 /** Only the control plane's user: the store holds what every identity of the mesh rests on. */
 const FILE_MODE = 0o600;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { lockDatabase, LOCK_TIMEOUT_MS } from '../../../common/directory-lock.ts';
+import { lockDatabase, LOCK_TIMEOUT_MS } from '../../../common/files/directory-lock.ts';
 import { prepareDatabaseFile } from './database-file.ts';
 import { assertOurs, migrate } from './schema.ts';
 import { corruptError, toStoreError } from './sqlite-error.ts';

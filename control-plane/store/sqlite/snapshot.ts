@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemErrorCode } from '../../../common/errors.ts';
-import { makeDirectory } from '../../../common/make-directory.ts';
+import { makeDirectory } from '../../../common/files/make-directory.ts';
 import { StoreError } from '../store-error.ts';
 import { RESTORED_KEY } from '../store.ts';
 import { assertOurs } from './schema.ts';

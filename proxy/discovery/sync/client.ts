@@ -1,4 +1,4 @@
-import { formatHostPort } from '../../../common/listen.ts';
+import { formatHostPort } from '../../../common/network/listen.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { EpochMs, Timer } from '../../../common/clock.ts';
 import { afterByEither } from '../../../common/dates.ts';

@@ -1,4 +1,4 @@
-import { readClientHelloFields, type TlsReader } from '../../../common/tls-hello.ts';
+import { readClientHelloFields, type TlsReader } from '../../../common/tls/tls-hello.ts';
 import type { Decision } from '../../stream/peek.ts';
 
 // What is looked at of a connection that stays encrypted (RFC 8446 section 5.1 and 4.1.2, RFC 6066

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { canonicalAddress } from '../../../common/ip-address.ts';
+import { canonicalAddress } from '../../../common/network/ip-address.ts';
 import type { Decision } from '../../stream/peek.ts';
 import type { SocketAddress, Source } from './source.ts';
 

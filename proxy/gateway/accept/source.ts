@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import { canonicalAddress } from '../../../common/ip-address.ts';
+import { canonicalAddress } from '../../../common/network/ip-address.ts';
 
 /** An IP address, in the form that can be compared, and a port. */
 export interface SocketAddress {

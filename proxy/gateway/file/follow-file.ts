@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { describeError } from '../../../common/errors.ts';
-import { type FollowedFile, READ_INTERVAL_MS } from '../../../common/followed-file.ts';
+import { type FollowedFile, READ_INTERVAL_MS } from '../../../common/files/followed-file.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { loadGatewayFile, type LoadedListener } from './load.ts';
 import type { GatewayMetrics, ReloadOutcome } from '../metrics.ts';

@@ -1,7 +1,7 @@
 import type { EgressTarget } from '../../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
-import { formatHostPort } from '../../../common/listen.ts';
+import { formatHostPort } from '../../../common/network/listen.ts';
 import { speakUpstream } from '../../http/upstream/speak.ts';
 import { Upstream } from '../../http/upstream/upstream.ts';
 import type { MemoryBudget } from '../../http2/memory-budget.ts';

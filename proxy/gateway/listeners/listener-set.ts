@@ -4,7 +4,7 @@ import type { Clock } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Guard } from '../../../common/guard.ts';
 import type { Closeable, Drainable } from '../../../common/lifecycle.ts';
-import type { Network } from '../../../common/network.ts';
+import type { Network } from '../../../common/network/network.ts';
 import type { ListenerHandler } from '../handler.ts';
 import type { ListenerState } from '../../../proto/gen/hauberk/v1/question.ts';
 import { createHandler } from './create-handler.ts';

@@ -6,7 +6,7 @@ import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
 import type { Closeable, Drainable } from '../../../common/lifecycle.ts';
 import { createRefusalLines } from '../../../common/logging/refusal-lines.ts';
-import type { Network } from '../../../common/network.ts';
+import type { Network } from '../../../common/network/network.ts';
 import { createLogLimit } from '../../../common/rate-limit.ts';
 import { listenPlaintext, type PlaintextListener } from '../../stream/plaintext-listener.ts';
 import { resetSocket } from '../../stream/reset-socket.ts';

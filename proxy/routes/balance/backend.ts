@@ -1,5 +1,5 @@
 import type { MonotonicClock } from '../../../common/clock.ts';
-import { leastLoadedOfTwo } from '../../../common/least-loaded.ts';
+import { leastLoadedOfTwo } from '../../../common/network/least-loaded.ts';
 import { TokenBucket } from '../../../common/rate-limit.ts';
 import type { BackendPolicy, RateLimit } from '../../../common/routes/backend-policy.ts';
 import {

@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { fleetResultsSchema } from '../../../bench/fleet/fleet-results.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { runBench, type BenchRun } from '../run-bench.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const fleet = (args: readonly string[], temporary: string): Promise<BenchRun> =>
   runBench('fleet/main.ts', args, temporary);

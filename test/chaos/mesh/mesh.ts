@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
 import type { EtcdCluster } from '../../helpers/etcd/etcd-cluster.ts';
 import { startSecuredEtcd } from '../../helpers/etcd/secured-etcd.ts';
-import { runHauberk, startHauberk } from '../../helpers/hauberk-process.ts';
+import { runHauberk, startHauberk } from '../../helpers/mesh/hauberk-process.ts';
 import { movableClock, type MovableClock } from '../../helpers/movable-clock/movable-clock.ts';
 import { createNetwork, type Host, type Network } from '../../helpers/netns/network.ts';
 import type { Scope } from '../../helpers/scope.ts';

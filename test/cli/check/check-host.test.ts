@@ -6,9 +6,9 @@ import { checkHost } from '../../../cli/check/check-host.ts';
 import type { Finding } from '../../../cli/check/finding.ts';
 import { readHostFacts, type HostFacts } from '../../../cli/check/host-facts.ts';
 import { within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const WITHOUT_NET_ADMIN = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin'];
 const NO_NAMESPACES = [

@@ -1,9 +1,9 @@
 // `hauberk check` on a mesh of real processes, and where there is none.
 import test from 'ava';
-import { freePort } from '../../helpers/free-port.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { runHauberk } from '../../helpers/hauberk-process.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
 
 interface Found {
   readonly check: string;

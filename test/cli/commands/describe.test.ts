@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 
 const CONFIG = `authorization:
   allow: none

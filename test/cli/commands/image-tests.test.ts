@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { imageTests } from '../../../cli/commands/image-tests.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 /** A client that notes what it is asked, and answers by the name of the image. */
 const CLIENT = `#!/bin/sh

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { run as inject } from '../../../cli/commands/inject.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
 const PROJECT =

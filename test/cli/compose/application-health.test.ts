@@ -7,9 +7,9 @@ import test from 'ava';
 import { parse } from 'yaml';
 import { injected, injectText, servicesOf } from './compose-projects.ts';
 import { createNetwork } from '../../helpers/netns/network.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const scope = fileScope();
 const SOURCE = join(import.meta.dirname, '../../../cli/in-network.c');

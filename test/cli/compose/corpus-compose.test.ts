@@ -5,8 +5,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
-import { requiresPeer } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { requiresPeer } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { withoutNetworkCheck } from './compose-projects.ts';
 import { BESIDE, CORPUS, ENVIRONMENT, injectCorpus } from './corpus.ts';
 

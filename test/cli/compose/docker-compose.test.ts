@@ -5,8 +5,8 @@ import { execFile } from 'node:child_process';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { requires } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import {
   injectProject,
   PROJECTS_FOLDER,

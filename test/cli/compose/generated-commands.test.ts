@@ -12,7 +12,7 @@ import type { SettingsTable } from '../../../common/config/settings.ts';
 import { controlPlaneSettings } from '../../../control-plane/config/config.ts';
 import { PROXY_SETTINGS } from '../../../proxy/config/sidecar.ts';
 import { INIT_NETNS_SETTINGS } from '../../../proxy/interception/init-netns.ts';
-import { freePort } from '../../helpers/free-port.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
 import { injectProject, PROJECTS, servicesOf } from './compose-projects.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');

@@ -2,8 +2,8 @@
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
 import { askDashboard, signedIn, signInWith } from '../../helpers/dashboard/dashboard-client.ts';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 /** Seven processes start, on machines with two cores. */
 const START_MS = 60_000;

@@ -8,7 +8,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { CONTROL_PLANE_FOLDER, openDemoFolder } from '../../../cli/demo/demo-folder.ts';
 import { within } from '../../helpers/deadline.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const MODULE = new URL('../../../cli/demo/demo-folder.ts', import.meta.url).href;
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { hasSucceeded, type DemoReport } from '../../../cli/demo/demo-report.ts';
-import { runHauberk } from '../../helpers/hauberk-process.ts';
+import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
 
 const SIDECARS = 3;
 

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { ignoreError } from '../../../common/ignored.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CTRL_C = '\u0003';

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { runHauberk } from '../../helpers/hauberk-process.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 /** A date would make two builds of the same sources differ; long lines are those of examples. */
 const EXPECTED_REMARKS = /missing date|input text line longer than 80 bytes/;

@@ -1,8 +1,8 @@
 // `hauberk status` of a real mesh, as an operator types it: sorted, filtered, and watched past the end of the control plane.
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 
 test.serial('sidecars are sorted, filtered and watched', async (t) => {
   const mesh = await startMesh(t);

@@ -12,10 +12,10 @@ import {
   runHauberk,
   startHauberk,
   type HauberkCommandOptions,
-} from '../../helpers/hauberk-process.ts';
+} from '../../helpers/mesh/hauberk-process.ts';
 import type { Namespace } from '../../helpers/netns/network.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 const needs = requires('nft', 'ip', 'tcpdump', 'network-namespaces');

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { runCommand } from '../../../common/config/run-command.ts';
-import { ListenError } from '../../../common/listen.ts';
+import { ListenError } from '../../../common/network/listen.ts';
 import { sampleCommand } from './sample-command.ts';
 
 async function run(argv: readonly string[], action: () => Promise<number>) {

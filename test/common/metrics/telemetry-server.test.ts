@@ -8,11 +8,11 @@ import type { ExecutionContext } from 'ava';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { createLogger } from '../../../common/logging/logger.ts';
 import { registerProcessMetrics } from '../../../common/metrics/process-metrics.ts';
-import { SOFTWARE_VERSION } from '../../../common/version.ts';
+import { SOFTWARE_VERSION } from '../../../common/process/version.ts';
 import { startTelemetryServer } from '../../../common/metrics/telemetry-server.ts';
 import type { TelemetryServerOptions } from '../../../common/metrics/telemetry-server.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const well = () => ({ ok: true, reasons: [] });
 

@@ -8,7 +8,7 @@ import {
   ROOT_LIFETIME_MS,
 } from '../../../common/pki/lifetimes.ts';
 import { PkiError } from '../../../common/pki/pki-error.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const NOW_MS = Date.UTC(2030, 5, 1, 12);
 const DAY_MS = 86_400_000;

@@ -3,7 +3,7 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import test from 'ava';
 import { bitString, decode, encode, sequence, type DerNode } from '../../../common/pki/der.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
-import { handMadeRequest, refusalOf, spkiOf } from '../../helpers/certification-request.ts';
+import { handMadeRequest, refusalOf, spkiOf } from '../../helpers/pki/certification-request.ts';
 
 const onCurve = (namedCurve: string): KeyObject =>
   generateKeyPairSync('ec', { namedCurve }).privateKey;

@@ -6,7 +6,7 @@ import test from 'ava';
 import { createCsr, openCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey, type KeyAlgorithm } from '../../../common/pki/key.ts';
 import { PkiError } from '../../../common/pki/pki-error.ts';
-import { handMadeRequest } from '../../helpers/certification-request.ts';
+import { handMadeRequest } from '../../helpers/pki/certification-request.ts';
 import { mutate } from '../../helpers/mutations.ts';
 import { createRandom } from '../../helpers/random.ts';
 

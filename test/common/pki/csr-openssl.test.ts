@@ -3,9 +3,9 @@
 import { createPublicKey } from 'node:crypto';
 import { createCsr, openCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey, type KeyAlgorithm } from '../../../common/pki/key.ts';
-import { refusalOf } from '../../helpers/certification-request.ts';
-import { createOpenssl, type Openssl } from '../../helpers/openssl.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { refusalOf } from '../../helpers/pki/certification-request.ts';
+import { createOpenssl, type Openssl } from '../../helpers/pki/openssl.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const test = requires('openssl');
 

@@ -15,7 +15,7 @@ import {
   type DerNode,
 } from '../../../common/pki/der.ts';
 import { generatePrivateKey, type KeyAlgorithm } from '../../../common/pki/key.ts';
-import { handMadeRequest, refusalOf, spkiOf } from '../../helpers/certification-request.ts';
+import { handMadeRequest, refusalOf, spkiOf } from '../../helpers/pki/certification-request.ts';
 
 const OTHER_SIGNER = {
   code: 'csr-signature',

@@ -3,9 +3,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { encodeBase36 } from '../../../common/pki/base36.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
-import { createOpenssl } from '../../helpers/openssl.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createOpenssl } from '../../helpers/pki/openssl.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const valueOf = (text: string): bigint =>
   text.split('').reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);

@@ -6,9 +6,9 @@ import { authorityProblem, isIssuedBy, isSelfSigned } from '../../../common/pki/
 import { PkiError } from '../../../common/pki/pki-error.ts';
 import { parseBundleFile } from '../../../common/pki/spiffe-bundle.ts';
 import { clientCertificateField } from '../../../proxy/gateway/http/client-certificate.ts';
-import { createOpenssl } from '../../helpers/openssl.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createOpenssl } from '../../helpers/pki/openssl.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { startControlPlaneUnderTest } from '../../control-plane/control-plane-under-test.ts';
 
 const test = requires('openssl');

@@ -1,6 +1,6 @@
 // The openssl binary is the judge: under -x509_strict it accepts every certificate that we make, with
 // the complete chain and for both sides of TLS, and it refuses what ought to be refused.
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import {
   createIssuer,
   createRoot,
@@ -10,8 +10,8 @@ import {
 import type { KeyAlgorithm } from '../../../common/pki/key.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
-import { createOpenssl, type Openssl } from '../../helpers/openssl.ts';
-import { createTestAuthority, type TestWorkload } from '../../helpers/test-authority.ts';
+import { createOpenssl, type Openssl } from '../../helpers/pki/openssl.ts';
+import { createTestAuthority, type TestWorkload } from '../../helpers/mesh/test-authority.ts';
 
 const test = requires('openssl');
 const PURPOSES = ['sslserver', 'sslclient'] as const;

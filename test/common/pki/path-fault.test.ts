@@ -7,12 +7,12 @@ import { connect, createServer, type TLSSocket } from 'node:tls';
 import { toPem } from '../../../common/pki/pem.ts';
 import { createRoot } from '../../../common/pki/authority.ts';
 import { pathFault, type PathFault } from '../../../common/pki/verified-path.ts';
-import { createDatedCertificates } from '../../helpers/dated-certificates.ts';
-import { makeOddPath, makeRoot, ODD_PATHS, WEAK_PATHS } from '../../helpers/odd-paths.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import type { PeerCredentials } from '../../helpers/peer-credentials.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createDatedCertificates } from '../../helpers/pki/dated-certificates.ts';
+import { makeOddPath, makeRoot, ODD_PATHS, WEAK_PATHS } from '../../helpers/pki/odd-paths.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import type { PeerCredentials } from '../../helpers/clients/peer-credentials.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const test = requires('openssl');
 const WEB = 'spiffe://mesh.local/ns/default/sa/web';

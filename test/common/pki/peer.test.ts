@@ -6,8 +6,8 @@ import type { DerNode } from '../../../common/pki/der.ts';
 import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import { PkiError, type PkiErrorCode } from '../../../common/pki/pki-error.ts';
 import { parseSpiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const { issuer, root, workload } = createTestAuthority();
 const WEB = 'spiffe://mesh.local/ns/shop/sa/web';

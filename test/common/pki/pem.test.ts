@@ -1,7 +1,7 @@
 import test from 'ava';
 import { parsePemChain, toPem } from '../../../common/pki/pem.ts';
 import { PkiError } from '../../../common/pki/pki-error.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const { issuer, root, workload } = createTestAuthority();
 const { chain, leaf, privateKey } = workload('shop', 'web');

@@ -2,8 +2,8 @@
 import test from 'ava';
 import { PkiError } from '../../../common/pki/pki-error.ts';
 import { requireLeaf } from '../../../common/pki/peer.ts';
-import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { oddCertificate, oddName, type OddContents } from '../../helpers/pki/odd-certificate.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const { issuer, root, workload } = createTestAuthority();
 const altNames = [oddName.uri('spiffe://mesh.local/ns/shop/sa/web')];

@@ -5,7 +5,7 @@ import tls, { type ConnectionOptions, type SecureContextOptions, type TlsOptions
 import test, { type ExecutionContext } from 'ava';
 import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../../../common/pki/tls-options.ts';
-import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority, type TestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const WEB = 'spiffe://mesh.local/ns/shop/sa/web';
 

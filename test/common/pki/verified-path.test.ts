@@ -11,8 +11,8 @@ import { issueLeaf } from '../../../common/pki/leaf.ts';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { leadsToRoot } from '../../../common/pki/verified-path.ts';
-import { createExternalPki, type ExternalOptions } from '../../helpers/external-pki.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { createExternalPki, type ExternalOptions } from '../../helpers/pki/external-pki.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const test = requires('openssl');
 const WEB = 'spiffe://mesh.local/ns/shop/sa/web';

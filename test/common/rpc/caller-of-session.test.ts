@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import test from 'ava';
 import { callerAt } from '../../../common/rpc/peer.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 test('the socket of a session tells what the connection itself tells', async (t) => {
   const authority = createTestAuthority();

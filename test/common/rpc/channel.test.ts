@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import test from 'ava';
-import { formatHostPort } from '../../../common/listen.ts';
+import { formatHostPort } from '../../../common/network/listen.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
@@ -9,9 +9,9 @@ import { createChannel, type ChannelSettings } from '../../../common/rpc/channel
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { IdentityClient, type IssueResponse } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { serverIdentity, startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const workload = authority.workload('shop', 'web');

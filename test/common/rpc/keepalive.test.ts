@@ -3,10 +3,10 @@ import test from 'ava';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { FROM_NOTHING, helloMessage } from '../../../proxy/discovery/sync/messages.ts';
-import { cableTo } from '../../helpers/cable.ts';
+import { cableTo } from '../../helpers/machine/cable.ts';
 import { within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 test('a control plane that is gone without a word is noticed by its silence', async (t) => {
   const authority = createTestAuthority();

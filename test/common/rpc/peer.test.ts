@@ -3,9 +3,9 @@ import { createChannel } from '../../../common/rpc/channel.ts';
 import type { Caller } from '../../../common/rpc/peer.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { FROM_NOTHING, helloMessage } from '../../../proxy/discovery/sync/messages.ts';
-import { createTestAuthority, type TestWorkload } from '../../helpers/test-authority.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { createTestAuthority, type TestWorkload } from '../../helpers/mesh/test-authority.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const MINUTE_MS = 60_000;

@@ -12,9 +12,9 @@ import { createChannel, type ControlPlaneChannel } from '../../../common/rpc/cha
 import { pinRoot } from '../../../common/rpc/pin.ts';
 import { RpcError, type RpcErrorCode } from '../../../common/rpc/rpc-error.ts';
 import { IdentityClient, type IssueResponse } from '../../../proto/gen/hauberk/v1/identity.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { within } from '../../helpers/deadline.ts';
-import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { serverIdentity, startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 import type { ExecutionContext } from 'ava';
 
 const authority = createTestAuthority();

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import test from 'ava';
 import { acceptOnly } from '../../../common/tls/accept-only.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { serverIdentity } from '../../helpers/test-control-plane.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { serverIdentity } from '../../helpers/mesh/test-control-plane.ts';
 
 test('one protocol is accepted, others are refused with the alert for it, and a client may name none', async (t) => {
   const { privateKey, chain } = serverIdentity(createTestAuthority());

@@ -9,7 +9,7 @@ import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { Alerts } from '../../../common/tls/alerts.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const PEERS = 40;
 

@@ -6,9 +6,9 @@ import type { ExecutionContext } from 'ava';
 import { createRoot } from '../../../common/pki/authority.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { withBoundedNames } from '../../../common/tls/authority-names.ts';
-import { createOpenssl } from '../../helpers/openssl.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createOpenssl } from '../../helpers/pki/openssl.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const test = requires('openssl');
 

@@ -11,9 +11,9 @@ import { RecordWatch } from '../../../common/tls/record-watch.ts';
 import { sealRecord } from '../../../common/tls/sealed-record.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { buildFlood } from '../../helpers/tls-flood/flood.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { buildFlood } from '../../helpers/clients/tls-flood/flood.ts';
 
 const compiled = requires('cc', 'stdlib.h', 'openssl/ssl.h');
 const openssl = requires('openssl');

@@ -3,7 +3,7 @@ import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { TriedContext } from '../../../common/tls/tried-context.ts';
 import { tryHandshake } from '../../../common/tls/try-handshake.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const authority = createTestAuthority();
 const { roots } = authority.bundle;

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { readBundle, toBundleMessage } from '../../../common/wire/bundle.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const authority = createTestAuthority();
 const message = toBundleMessage(authority.bundle);

@@ -4,7 +4,7 @@ import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts'
 import { toPolicyMessage } from '../../../common/wire/policy.ts';
 import { fitState, HIDDEN, readSaid, withoutValues } from '../../../common/wire/sidecar-state.ts';
 import { Policy, SidecarState, type Endpoint } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { sidecarStateOf } from '../../helpers/sidecar-state.ts';
+import { sidecarStateOf } from '../../helpers/mesh/sidecar-state.ts';
 
 /** What a control plane takes in one message, less the fields around a state. */
 const MESSAGE_BYTES = 319 * 1024;

@@ -1,5 +1,5 @@
 import { type Exchange, NAME_FIELD, OK } from '../exchange.ts';
-import type { RawField } from '../../helpers/http2-wire.ts';
+import type { RawField } from '../../helpers/clients/http2-wire.ts';
 import type { RawHttp2Request } from '../record/http2-client.ts';
 import { ANSWER_EXCHANGES } from './answers.ts';
 import { ODD_FIELDS } from './fields.ts';

@@ -1,5 +1,5 @@
-import { startEnvoy } from '../../helpers/envoy.ts';
-import { freePort } from '../../helpers/free-port.ts';
+import { startEnvoy } from '../../helpers/servers/envoy.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import type { ObservedProxy } from '../record/observe.ts';
 import { startService } from './start-service.ts';

@@ -1,5 +1,5 @@
-import { freePort } from '../../helpers/free-port.ts';
-import { startNginx } from '../../helpers/nginx.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { startNginx } from '../../helpers/servers/nginx.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import type { ObservedProxy } from '../record/observe.ts';
 import { startService } from './start-service.ts';

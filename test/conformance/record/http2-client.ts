@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { HpackDecoder } from '../../../proxy/http2/hpack/decoder.ts';
-import { CLIENT_PREFACE, FRAME, frame } from '../../helpers/http2-frames.ts';
+import { CLIENT_PREFACE, FRAME, frame } from '../../helpers/clients/http2-frames.ts';
 import {
   ACK,
   dataFrame,
@@ -10,7 +10,7 @@ import {
   type RawField,
   type ReadFrame,
   splitFrames,
-} from '../../helpers/http2-wire.ts';
+} from '../../helpers/clients/http2-wire.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import { watchSilence } from './silence.ts';
 

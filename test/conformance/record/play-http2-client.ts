@@ -1,4 +1,4 @@
-import type { RawField } from '../../helpers/http2-wire.ts';
+import type { RawField } from '../../helpers/clients/http2-wire.ts';
 import type { ClientRecord } from './raw-client.ts';
 import { connectRawHttp2, type Http2Outcome, type RawHttp2Request } from './http2-client.ts';
 import type { RecordedMessage } from './read-messages.ts';

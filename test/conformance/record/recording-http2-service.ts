@@ -1,7 +1,12 @@
 import type { Socket } from 'node:net';
 import { eventually } from '../../helpers/deadline.ts';
-import { type RawHttp2Request, startRawHttp2Service } from '../../helpers/http2-service.ts';
-import { dataFrame, headersFrame, type RawField, resetFrame } from '../../helpers/http2-wire.ts';
+import { type RawHttp2Request, startRawHttp2Service } from '../../helpers/servers/http2-service.ts';
+import {
+  dataFrame,
+  headersFrame,
+  type RawField,
+  resetFrame,
+} from '../../helpers/clients/http2-wire.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import { type Exchange, NAME_FIELD, OK, type RawAnswer } from '../exchange.ts';
 import { readMessages, type RecordedMessage, statusOf } from './read-messages.ts';

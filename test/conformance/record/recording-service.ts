@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { eventually } from '../../helpers/deadline.ts';
 import type { Scope } from '../../helpers/scope.ts';
-import { startTcpApp } from '../../helpers/tcp-app.ts';
+import { startTcpApp } from '../../helpers/servers/tcp-app.ts';
 import { type Exchange, NAME_FIELD, OK, type RawAnswer } from '../exchange.ts';
 import { readMessages, type RecordedMessage, valuesOf } from './read-messages.ts';
 

@@ -1,4 +1,4 @@
-import type { RawField } from '../../helpers/http2-wire.ts';
+import type { RawField } from '../../helpers/clients/http2-wire.ts';
 import type { RawHttp2Request } from '../record/http2-client.ts';
 
 /** A request of HTTP/2 that could become something else in HTTP/1.1. */

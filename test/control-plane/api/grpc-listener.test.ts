@@ -15,9 +15,9 @@ import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { hboneOptionsOf } from '../../helpers/peer-credentials.ts';
-import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
-import { serverIdentity } from '../../helpers/test-control-plane.ts';
+import { hboneOptionsOf } from '../../helpers/clients/peer-credentials.ts';
+import { createTestAuthority, type TestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { serverIdentity } from '../../helpers/mesh/test-control-plane.ts';
 import {
   startControlPlaneUnderTest,
   type ControlPlaneUnderTest,

@@ -7,8 +7,8 @@ import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import { RpcError, type Refusal } from '../../../common/rpc/rpc-error.ts';
 import type { IssueRequest, IssueResponse } from '../../../proto/gen/hauberk/v1/identity.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import {
   startControlPlaneUnderTest,
   webId,

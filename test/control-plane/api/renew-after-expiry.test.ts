@@ -11,8 +11,8 @@ import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
 import { IdentityClient } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import {
   startControlPlaneUnderTest,
   webId,

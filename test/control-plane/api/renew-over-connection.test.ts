@@ -7,7 +7,7 @@ import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import { createChannel, type ControlPlaneChannel } from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { IdentityService, type IssueRequest } from '../../../proto/gen/hauberk/v1/identity.ts';
-import { cableTo } from '../../helpers/cable.ts';
+import { cableTo } from '../../helpers/machine/cable.ts';
 import { within } from '../../helpers/deadline.ts';
 import { startControlPlaneUnderTest, webId } from '../control-plane-under-test.ts';
 import { hello, openSyncStream } from './sync/sync-stream-under-test.ts';

@@ -16,10 +16,10 @@ import { openIssuanceLog } from '../../../control-plane/ca/issuance/log.ts';
 import { RETENTION_MS } from '../../../control-plane/ca/issuance/entries.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
-import { leadStore } from '../../helpers/leading-store.ts';
+import { leadStore } from '../../helpers/mesh/leading-store.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 interface Rig {
   readonly store: Store;

@@ -10,8 +10,8 @@ import {
   signedIn,
   signInWith,
 } from '../../helpers/dashboard/dashboard-client.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { startControlPlaneUnderTest } from '../control-plane-under-test.ts';
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };

@@ -9,7 +9,7 @@ import type { ServiceEdge } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { API, WEB } from '../../helpers/edge-traffic.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { freePort } from '../../helpers/free-port.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
 import { askDashboard, signedIn, signInWith } from '../../helpers/dashboard/dashboard-client.ts';
 import { startControlPlaneUnderTest } from '../control-plane-under-test.ts';
 

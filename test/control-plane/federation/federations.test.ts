@@ -28,8 +28,8 @@ import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
 import type { FencedStore } from '../../../control-plane/leader/fenced-store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const trustDomain = 'partner.example';
 const endpointId = controlPlaneId(trustDomain).uri;

@@ -11,7 +11,7 @@ import { restoreSnapshot } from '../../../control-plane/store/sqlite/snapshot.ts
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import { StoreError } from '../../../control-plane/store/store-error.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const open = (path: string) =>
   openSqliteStore({ path, clock: systemClock, logger: createLogRecorder().logger });

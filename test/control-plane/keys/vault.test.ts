@@ -13,7 +13,7 @@ import { openVault, sealEverything, type OpenVault } from '../../../control-plan
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import { forwarded, keyOf, type Store } from '../../../control-plane/store/store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const KEY: UnlockKey = { kind: 'key', key: randomBytes(32) };
 const PASSPHRASE: UnlockKey = { kind: 'passphrase', passphrase: 'correct horse battery' };

@@ -15,7 +15,7 @@ import { forwarded, type Store, type WatchBatch } from '../../../control-plane/s
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 /** A candidate with a clock of its own, which stands still while the process is stopped. */
 interface Candidate {

@@ -5,10 +5,10 @@ import { systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { openOperatorUses } from '../../../control-plane/operators/operator-uses.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
-import { leadStore } from '../../helpers/leading-store.ts';
+import { leadStore } from '../../helpers/mesh/leading-store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 test('what was used last is known after a restart; what is gone is forgotten', async (t) => {
   await using directory = await temporaryDirectory();

@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ConfigError } from '../../../common/config/config-error.ts';
-import { READ_INTERVAL_MS } from '../../../common/followed-file.ts';
+import { READ_INTERVAL_MS } from '../../../common/files/followed-file.ts';
 import { MeshConfigError } from '../../../common/mesh-config/mesh-config-error.ts';
 import { followConfigFile } from '../../../control-plane/policy/config-file.ts';
 import { openMeshConfigStore } from '../../../control-plane/policy/mesh-config-store.ts';

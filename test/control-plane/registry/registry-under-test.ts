@@ -20,7 +20,7 @@ import type { Store } from '../../../control-plane/store/store.ts';
 import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 /** One life of a control plane, as far as the registry goes. */
 export interface Life {

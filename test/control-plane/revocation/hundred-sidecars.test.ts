@@ -14,9 +14,9 @@ import { openSavedView } from '../../../proxy/discovery/saved-view.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { REPORT } from '../../helpers/sync-under-test.ts';
+import { REPORT } from '../../helpers/mesh/sync-under-test.ts';
 import { targetsOf } from '../../helpers/targets.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { startControlPlaneUnderTest } from '../control-plane-under-test.ts';
 
 const SIDECARS = 100;

@@ -14,8 +14,8 @@ import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { spoiledFiles } from '../../helpers/spoiled-files.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const authority = createTestAuthority();
 

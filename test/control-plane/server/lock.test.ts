@@ -9,12 +9,12 @@ import type { UnlockKey } from '../../../common/config/unlock-key.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import { askControlSocket, type ControlRequest } from '../../../common/rpc/control-socket.ts';
 import { startLockable } from '../../../control-plane/server/lock.ts';
-import { DEFAULT_STORE } from '../../helpers/default-store.ts';
+import { DEFAULT_STORE } from '../../helpers/mesh/default-store.ts';
 import { within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const newKey = (): UnlockKey => ({ kind: 'key', key: randomBytes(32) });
 

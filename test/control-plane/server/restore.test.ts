@@ -13,7 +13,7 @@ import { StoreError } from '../../../control-plane/store/store-error.ts';
 import { decodeToken, tokenState } from '../../../control-plane/tokens/token.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { startControlPlaneUnderTest } from '../control-plane-under-test.ts';
 
 const DAY_MS = 86_400_000;

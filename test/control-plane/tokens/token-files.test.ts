@@ -14,10 +14,10 @@ import {
 import { keepTokenFiles, TOKEN_FILE_TTL_MS } from '../../../control-plane/tokens/token-files.ts';
 import { createTokens, type Redemption } from '../../../control-plane/tokens/tokens.ts';
 import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
-import { runHauberk, startHauberk } from '../../helpers/hauberk-process.ts';
+import { runHauberk, startHauberk } from '../../helpers/mesh/hauberk-process.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { createSqliteUnderTest } from '../store/sqlite/sqlite-under-test.ts';
 
 const HALF_MS = TOKEN_FILE_TTL_MS / 2;

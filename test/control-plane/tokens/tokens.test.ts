@@ -14,10 +14,10 @@ import {
   type Tokens,
 } from '../../../control-plane/tokens/tokens.ts';
 import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
-import { leadStore } from '../../helpers/leading-store.ts';
+import { leadStore } from '../../helpers/mesh/leading-store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -4,9 +4,9 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { fill, smallDisk } from './fill-disk.ts';
 import { runScenario } from './run-scenario.ts';
 

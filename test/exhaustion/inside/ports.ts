@@ -1,9 +1,9 @@
 // Everything in one network whose system has 200 local ports for each place. `thief` keeps as many
 // connections to the application as it gets; `web` opens one after the other.
 import { eventually } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { hoard } from '../hoard.ts';
 import { runScenario } from './run-scenario.ts';
 

@@ -4,10 +4,10 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { runScenario } from './run-scenario.ts';
 
 interface Ending {

@@ -2,8 +2,8 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
-import { runHauberk } from '../../helpers/hauberk-process.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { fill, smallDisk } from './fill-disk.ts';
 import { runScenario } from './run-scenario.ts';
 

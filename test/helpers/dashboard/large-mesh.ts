@@ -6,7 +6,7 @@ import { connectAdmin } from '../../../cli/client.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
 import { dashboardUrl } from '../../../cli/output/dashboard-url.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { startMesh } from '../mesh.ts';
+import { startMesh } from '../mesh/mesh.ts';
 import type { Scope } from '../scope.ts';
 
 /** The namespaces, each with as many services. */

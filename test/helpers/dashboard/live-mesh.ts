@@ -3,9 +3,9 @@ import path from 'node:path';
 import { connectAdmin } from '../../../cli/client.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
 import { dashboardUrl } from '../../../cli/output/dashboard-url.ts';
-import { startHttpApp } from '../http-app.ts';
-import { startHttpLoad } from '../http-load.ts';
-import { type Mesh, startMesh } from '../mesh.ts';
+import { startHttpApp } from '../servers/http-app.ts';
+import { startHttpLoad } from '../clients/http-load.ts';
+import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Scope } from '../scope.ts';
 
 /** A mesh of real processes with traffic in it, and a dashboard. */

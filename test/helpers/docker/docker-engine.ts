@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { eventually } from '../deadline.ts';
-import { isPresent } from '../system-programs.ts';
+import { isPresent } from '../machine/system-programs.ts';
 import type { Scope } from '../scope.ts';
 import { BASE_IMAGE, makeBaseImage } from './base-image.ts';
 import { OWN_ENGINE_PROGRAMS, startOwnEngine, type OwnEngine } from './own-engine.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HostPort } from '../../../common/config/address.ts';
 import { eventually, within } from '../deadline.ts';
-import { freePort } from '../free-port.ts';
+import { freePort } from '../machine/free-port.ts';
 import type { Scope } from '../scope.ts';
 import { runEtcdctl, type EtcdFiles } from './etcdctl.ts';
 

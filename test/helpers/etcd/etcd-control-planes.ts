@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { join } from 'node:path';
-import { startHauberk, type HauberkProcess } from '../hauberk-process.ts';
+import { startHauberk, type HauberkProcess } from '../mesh/hauberk-process.ts';
 import { startSecuredEtcd, type SecuredEtcd } from './secured-etcd.ts';
 
 /** A cluster as an operator would have it, with TLS and a user, and control planes that use it. */

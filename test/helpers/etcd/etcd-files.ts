@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createExternalPki, type ExternalPki } from '../external-pki.ts';
+import { createExternalPki, type ExternalPki } from '../pki/external-pki.ts';
 import type { Scope } from '../scope.ts';
 import type { EtcdFiles } from './etcdctl.ts';
 

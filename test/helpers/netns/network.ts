@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { nodeEnvironment } from '../../../common/node-environment.ts';
+import { nodeEnvironment } from '../../../common/process/node-environment.ts';
 import { SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { within } from '../deadline.ts';
 import type { Scope } from '../scope.ts';

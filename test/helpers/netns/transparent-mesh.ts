@@ -1,7 +1,7 @@
 import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runHauberk, startHauberk, type HauberkProcess } from '../hauberk-process.ts';
+import { runHauberk, startHauberk, type HauberkProcess } from '../mesh/hauberk-process.ts';
 import { parseMetrics, type MetricSamples } from '../metric-samples.ts';
 import type { Scope } from '../scope.ts';
 import { asUser, createNetwork, type Host, type Network } from './network.ts';

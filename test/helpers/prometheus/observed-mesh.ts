@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '../deadline.ts';
 import { type LiveMesh, MESH_CONFIG, startLiveMesh } from '../dashboard/live-mesh.ts';
-import { startHttpApp } from '../http-app.ts';
-import { startHttpLoad } from '../http-load.ts';
-import { type Gateway, startGateway } from '../mesh-gateway.ts';
+import { startHttpApp } from '../servers/http-app.ts';
+import { startHttpLoad } from '../clients/http-load.ts';
+import { type Gateway, startGateway } from '../mesh/mesh-gateway.ts';
 import type { Scope } from '../scope.ts';
-import { createTestAuthority } from '../test-authority.ts';
+import { createTestAuthority } from '../mesh/test-authority.ts';
 import { type Prometheus, startShippedPrometheus } from './prometheus.ts';
 
 /** A mesh of real processes with traffic and failures in it, and the real Prometheus that scrapes it. */

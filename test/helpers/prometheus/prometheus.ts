@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '../deadline.ts';
-import { freePort } from '../free-port.ts';
+import { freePort } from '../machine/free-port.ts';
 import type { Scope } from '../scope.ts';
-import { temporaryDirectory } from '../temporary-directory.ts';
+import { temporaryDirectory } from '../machine/temporary-directory.ts';
 
 const OPERATIONS = path.join(import.meta.dirname, '../../../docs/operations');
 

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createExternalPki } from '../external-pki.ts';
-import { freePort } from '../free-port.ts';
+import { createExternalPki } from '../pki/external-pki.ts';
+import { freePort } from '../machine/free-port.ts';
 import type { Scope } from '../scope.ts';
 
 /** The machine's Prometheus, with a certificate and users. It scrapes nothing. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { DEPARTED_MS } from '../../../common/departed-addresses.ts';
+import { DEPARTED_MS } from '../../../common/network/departed-addresses.ts';
 import { rememberDeparted } from '../../../proxy/discovery/departed.ts';
 import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { DiscoveryError, loadView, saveView } from '../../../proxy/discovery/view-file.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const { bundle } = createTestAuthority();
 const API = 'spiffe://mesh.local/ns/shop/sa/api';

@@ -12,7 +12,7 @@ import {
 import { momentOf } from '../../../common/dates.ts';
 import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
 import { createEgress } from '../../../proxy/egress/egress.ts';
@@ -23,10 +23,10 @@ import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { callInVain, connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { oddCertificate, oddName, type OddContents } from '../../helpers/pki/odd-certificate.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { callInVain, connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
 import {
   filesFor,
   policyFor,

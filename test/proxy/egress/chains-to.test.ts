@@ -2,14 +2,14 @@
 import test from 'ava';
 import { X509Certificate } from 'node:crypto';
 import { systemClock } from '../../../common/clock.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { createIssuer } from '../../../common/pki/authority.ts';
 import { chainsTo } from '../../../proxy/egress/dial.ts';
 import { dialEgress } from '../../../proxy/egress/dial.ts';
 import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
-import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
-import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
+import { oddCertificate, oddName, type OddContents } from '../../helpers/pki/odd-certificate.ts';
+import { createTestAuthority, type TestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { filesFor, policyFor, shows, startOutsideServer } from './outside-server.ts';
 
 const DAY_MS = 86_400_000;

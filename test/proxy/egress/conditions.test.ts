@@ -16,7 +16,7 @@ import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { filesFor, shows } from './outside-server.ts';
 import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import tls from 'node:tls';
 import type { EgressDestination } from '../../../common/authorization/egress.ts';
 import type { Scope } from '../../helpers/scope.ts';
-import type { TestWorkload } from '../../helpers/test-authority.ts';
+import type { TestWorkload } from '../../helpers/mesh/test-authority.ts';
 
 /** Writes files into a directory that goes with the scope; returns their paths. */
 export async function filesFor(

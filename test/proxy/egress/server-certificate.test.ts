@@ -5,8 +5,8 @@ import {
   type CertificatePolicy,
   type CertificateRefusal,
 } from '../../../proxy/egress/server-certificate.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const { issuer } = createTestAuthority();
 const { dns, ip, uri } = oddName;

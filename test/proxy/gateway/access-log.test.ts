@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { sendRaw } from '../../helpers/raw-connection.ts';
+import { sendRaw } from '../../helpers/clients/raw-connection.ts';
 import { createRequestLog } from '../../../proxy/gateway/http/access-log.ts';
 import { startEchoApp } from './echo-app.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';

@@ -1,6 +1,6 @@
 /** All mistakes of a gateway's file are told at once, so that they can be mended in one go. */
 import test from 'ava';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 

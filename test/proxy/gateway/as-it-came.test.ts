@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import test, { type ExecutionContext } from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { sendRaw } from '../../helpers/raw-connection.ts';
+import { sendRaw } from '../../helpers/clients/raw-connection.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';
 import { type RawService, startRawService } from './raw-service.ts';

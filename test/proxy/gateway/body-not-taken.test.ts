@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { connectTcp } from '../../helpers/tcp-client.ts';
+import { connectTcp } from '../../helpers/clients/tcp-client.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 
 /** More than the buffers between the client and the service hold. */

@@ -5,8 +5,8 @@ import path from 'node:path';
 import tls from 'node:tls';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { startTcpApp } from '../../helpers/tcp-app.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 

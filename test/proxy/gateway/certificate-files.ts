@@ -1,5 +1,5 @@
 import { toPem } from '../../../common/pki/pem.ts';
-import type { TestWorkload } from '../../helpers/test-authority.ts';
+import type { TestWorkload } from '../../helpers/mesh/test-authority.ts';
 
 /** The contents of the two files that an operator has of a certificate. */
 export function certificateFiles(

@@ -5,10 +5,10 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { createRoot } from '../../../common/pki/authority.ts';
 import { within } from '../../helpers/deadline.ts';
-import { createExternalPki } from '../../helpers/external-pki.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { startTcpApp } from '../../helpers/tcp-app.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createExternalPki } from '../../helpers/pki/external-pki.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 

@@ -7,8 +7,8 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { startEarlyAnswer } from '../../helpers/early-answer.ts';
-import { END_HEADERS, FRAME, frame, literalHeader } from '../../helpers/http2-frames.ts';
+import { startEarlyAnswer } from '../../helpers/servers/early-answer.ts';
+import { END_HEADERS, FRAME, frame, literalHeader } from '../../helpers/clients/http2-frames.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';
 

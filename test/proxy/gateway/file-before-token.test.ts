@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { runHauberk } from '../../helpers/hauberk-process.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 test('a mistake in the file is told at once, and not when there is a token', async (t) => {
   const directory = await temporaryDirectory();

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import type { EgressTarget } from '../../../common/authorization/egress.ts';
 import { type Clock, systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import type {
   EgressPolicyOf,
@@ -24,7 +24,7 @@ import { createGatewayMetrics } from '../../../proxy/gateway/metrics.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
 import { type MetricSamples, parseMetrics } from '../../helpers/metric-samples.ts';
 import type { Scope } from '../../helpers/scope.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 /** A gateway in this process, whose services are local ports and not members of a mesh. */
 export interface GatewayUnderTest {

@@ -4,9 +4,13 @@ import http2 from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { connectGrpcEcho, type GrpcEchoClient, startGrpcEcho } from '../../helpers/grpc-echo.ts';
+import {
+  connectGrpcEcho,
+  type GrpcEchoClient,
+  startGrpcEcho,
+} from '../../helpers/servers/grpc-echo.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';
 

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { echo, startTcpApp, type TcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, readText } from '../../helpers/tcp-client.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { echo, startTcpApp, type TcpApp } from '../../helpers/servers/tcp-app.ts';
+import { connectTcp, readText } from '../../helpers/clients/tcp-client.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { startEchoApp } from './echo-app.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
 import type { Scope } from '../../helpers/scope.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 

@@ -1,8 +1,8 @@
 /** HTTP/2: a request that is taken back in the same breath harms nobody, whatever it asks for. */
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { CLIENT_PREFACE, FRAME, frame } from '../../helpers/http2-frames.ts';
-import { connectTcp } from '../../helpers/tcp-client.ts';
+import { CLIENT_PREFACE, FRAME, frame } from '../../helpers/clients/http2-frames.ts';
+import { connectTcp } from '../../helpers/clients/tcp-client.ts';
 import { startEchoApp } from './echo-app.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 import { rawGet } from './raw-get.ts';

@@ -10,7 +10,7 @@ import { loadPeerEnd } from '../../../proxy/stream/peer-end.ts';
 import { socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { connectTcp } from '../../helpers/tcp-client.ts';
+import { connectTcp } from '../../helpers/clients/tcp-client.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 import { startRawService } from './raw-service.ts';
 

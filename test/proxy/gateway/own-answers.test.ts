@@ -4,7 +4,7 @@ import http from 'node:http';
 import * as grpc from '@grpc/grpc-js';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { connectGrpcEcho } from '../../helpers/grpc-echo.ts';
+import { connectGrpcEcho } from '../../helpers/servers/grpc-echo.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { OutboundError } from '../../../proxy/outbound/connector.ts';
 import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';

@@ -4,11 +4,11 @@
  */
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { CLIENT_PREFACE, FRAME } from '../../helpers/http2-frames.ts';
+import { CLIENT_PREFACE, FRAME } from '../../helpers/clients/http2-frames.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { sendRaw } from '../../helpers/raw-connection.ts';
+import { sendRaw } from '../../helpers/clients/raw-connection.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { connectTcp, endOf } from '../../helpers/tcp-client.ts';
+import { connectTcp, endOf } from '../../helpers/clients/tcp-client.ts';
 import { type EchoApp, startEchoApp } from './echo-app.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';
 import { rawGet } from './raw-get.ts';

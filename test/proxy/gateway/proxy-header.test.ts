@@ -2,7 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { readProxyHeader, writeProxyHeader } from '../../../proxy/gateway/accept/proxy-header.ts';
-import { canonicalAddress } from '../../../common/ip-address.ts';
+import { canonicalAddress } from '../../../common/network/ip-address.ts';
 
 const port = fc.nat(65_535);
 const address = fc.oneof(fc.ipV4(), fc.ipV6()).map((text) => canonicalAddress(text) ?? '::1');

@@ -1,4 +1,4 @@
-import { END_HEADERS, FRAME, frame, literalHeader } from '../../helpers/http2-frames.ts';
+import { END_HEADERS, FRAME, frame, literalHeader } from '../../helpers/clients/http2-frames.ts';
 
 const END_STREAM = 1;
 

@@ -1,5 +1,5 @@
 import type { Scope } from '../../helpers/scope.ts';
-import { startTcpApp, type TcpApp } from '../../helpers/tcp-app.ts';
+import { startTcpApp, type TcpApp } from '../../helpers/servers/tcp-app.ts';
 
 /** A service in HTTP/1.1 whose bytes are the test's. */
 export interface RawService extends TcpApp {

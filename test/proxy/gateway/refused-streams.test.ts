@@ -6,8 +6,8 @@
 import http2 from 'node:http2';
 import test, { type ExecutionContext } from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { type RawHttp2Request, startRawHttp2Service } from '../../helpers/http2-service.ts';
-import { goawayFrame, headersFrame, resetFrame } from '../../helpers/http2-wire.ts';
+import { type RawHttp2Request, startRawHttp2Service } from '../../helpers/servers/http2-service.ts';
+import { goawayFrame, headersFrame, resetFrame } from '../../helpers/clients/http2-wire.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 
 const REFUSED_STREAM = 7;

@@ -8,11 +8,11 @@ import test from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { drain } from '../../../common/lifecycle.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { getOnce, startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { echo, startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 
 const listener = (name: string, service: string, port = 0): string =>

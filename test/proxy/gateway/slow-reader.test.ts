@@ -9,9 +9,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { CLIENT_PREFACE, FRAME, frame } from '../../helpers/http2-frames.ts';
+import { CLIENT_PREFACE, FRAME, frame } from '../../helpers/clients/http2-frames.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { connectTcp, readText } from '../../helpers/tcp-client.ts';
+import { connectTcp, readText } from '../../helpers/clients/tcp-client.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';
 import { rawGet } from './raw-get.ts';
 

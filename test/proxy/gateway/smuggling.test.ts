@@ -4,7 +4,7 @@
  */
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { sendRaw } from '../../helpers/raw-connection.ts';
+import { sendRaw } from '../../helpers/clients/raw-connection.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { type EchoApp, type SeenRequest, startEchoApp } from './echo-app.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';

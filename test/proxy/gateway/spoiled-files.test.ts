@@ -10,7 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import { within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { spoiledFiles } from '../../helpers/spoiled-files.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 

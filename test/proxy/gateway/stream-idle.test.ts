@@ -8,9 +8,9 @@ import http2 from 'node:http2';
 import * as grpc from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { connectGrpcEcho, startGrpcEcho } from '../../helpers/grpc-echo.ts';
+import { connectGrpcEcho, startGrpcEcho } from '../../helpers/servers/grpc-echo.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
 import { startEchoApp } from './echo-app.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 

@@ -9,11 +9,11 @@ import tls from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { createTestAuthority, type TestWorkload } from '../../helpers/test-authority.ts';
+import { createTestAuthority, type TestWorkload } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { type EchoApp, type SeenRequest, startEchoApp } from './echo-app.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';
-import { startTcpApp } from '../../helpers/tcp-app.ts';
+import { startTcpApp } from '../../helpers/servers/tcp-app.ts';
 
 const scope = fileScope();
 const authority = createTestAuthority();

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { WebSocket, WebSocketServer } from 'ws';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { sendRaw } from '../../helpers/raw-connection.ts';
+import { sendRaw } from '../../helpers/clients/raw-connection.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from './certificate-files.ts';
 import { type GatewayUnderTest, openGatewayUnderTest } from './gateway-under-test.ts';
 

@@ -4,7 +4,7 @@ import test from 'ava';
 import { ERROR_CODE } from '../../../proxy/http2/protocol.ts';
 import type { ErrorName } from '../../../proxy/http2/http2-error.ts';
 import type { StreamEnd } from '../../../proxy/http2/stream-observer.ts';
-import { frame, FRAME, literalHeader } from '../../helpers/http2-frames.ts';
+import { frame, FRAME, literalHeader } from '../../helpers/clients/http2-frames.ts';
 import { connectFrame, goawayCode, PREFACE, rawPeer, resetCode, uint32 } from './harness.ts';
 
 const settings = (id: number, value: number): Buffer =>

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { ERROR_CODE, FRAME as TYPE } from '../../../proxy/http2/protocol.ts';
 import type { StreamObserver } from '../../../proxy/http2/stream-observer.ts';
-import { frame, FRAME, literalHeader } from '../../helpers/http2-frames.ts';
+import { frame, FRAME, literalHeader } from '../../helpers/clients/http2-frames.ts';
 import {
   connectFrame,
   goawayCode,

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { FrameReader } from '../../../proxy/http2/frame-reader.ts';
 import type { FrameHandler } from '../../../proxy/http2/frame-reader.ts';
-import { frame } from '../../helpers/http2-frames.ts';
+import { frame } from '../../helpers/clients/http2-frames.ts';
 
 const LIMITS = { maxFrameBytes: 1024, maxControlFrameBytes: 256 };
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { requiresPeer } from '../../helpers/requirements.ts';
+import { requiresPeer } from '../../helpers/machine/requirements.ts';
 import { runH2spec } from './run-h2spec.ts';
 import { startPlainServer } from './plain-server.ts';
 

@@ -9,7 +9,7 @@ import { FRAME as TYPE } from '../../../proxy/http2/protocol.ts';
 import type { Http2Stream } from '../../../proxy/http2/stream.ts';
 import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import type { StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
-import { CLIENT_PREFACE, frame, FRAME, literalHeader } from '../../helpers/http2-frames.ts';
+import { CLIENT_PREFACE, frame, FRAME, literalHeader } from '../../helpers/clients/http2-frames.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import type { Cut } from './memory-transport.ts';
 import { transportPair } from './memory-transport.ts';

@@ -3,10 +3,10 @@ import test, { type ExecutionContext } from 'ava';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
 import { remainingMs } from '../../../proxy/identity/schedule.ts';
 import { skewProblem } from '../../../proxy/identity/skew.ts';
-import { identityUnderTest, tokenFor } from '../../helpers/identity-under-test.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { identityUnderTest, tokenFor } from '../../helpers/mesh/identity-under-test.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const token = tokenFor(authority);

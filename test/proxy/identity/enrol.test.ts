@@ -5,10 +5,10 @@ import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { JoinTokenError } from '../../../common/pki/join-token-error.ts';
 import { IdentityError } from '../../../proxy/identity/identity-error.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { identityUnderTest, tokenFor, WEB } from '../../helpers/identity-under-test.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { identityUnderTest, tokenFor, WEB } from '../../helpers/mesh/identity-under-test.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { serverIdentity, startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const token = tokenFor(authority);

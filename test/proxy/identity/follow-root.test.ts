@@ -2,10 +2,10 @@
 // and the sidecar renews within seconds instead of half an hour.
 import test from 'ava';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
-import { identityUnderTest, tokenFor } from '../../helpers/identity-under-test.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { identityUnderTest, tokenFor } from '../../helpers/mesh/identity-under-test.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const next = createTestAuthority();

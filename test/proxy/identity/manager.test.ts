@@ -6,10 +6,10 @@ import { IdentityError } from '../../../proxy/identity/identity-error.ts';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
 import { expiryDateMs, remainingMs } from '../../../proxy/identity/schedule.ts';
 import type { IdentityChange } from '../../../proxy/identity/source.ts';
-import { identityUnderTest, tokenFor, WEB } from '../../helpers/identity-under-test.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { identityUnderTest, tokenFor, WEB } from '../../helpers/mesh/identity-under-test.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const token = tokenFor(authority);

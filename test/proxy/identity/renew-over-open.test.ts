@@ -3,16 +3,19 @@ import test, { type ExecutionContext } from 'ava';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
 import type { OpenConnection } from '../../../proxy/identity/open-connection.ts';
-import { cableTo } from '../../helpers/cable.ts';
+import { cableTo } from '../../helpers/machine/cable.ts';
 import {
   identityUnderTest,
   tokenFor,
   type IdentityUnderTest,
-} from '../../helpers/identity-under-test.ts';
+} from '../../helpers/mesh/identity-under-test.ts';
 import { targetsOf } from '../../helpers/targets.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane, type TestControlPlane } from '../../helpers/test-control-plane.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import {
+  startTestControlPlane,
+  type TestControlPlane,
+} from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const RENEWAL_MS = 45 * 60_000;

@@ -4,10 +4,13 @@ import test from 'ava';
 import { RpcError, type Refusal } from '../../../common/rpc/rpc-error.ts';
 import { createReadiness } from '../../../proxy/admin/readiness.ts';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
-import { identityUnderTest, tokenFor } from '../../helpers/identity-under-test.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane, type TestControlPlane } from '../../helpers/test-control-plane.ts';
+import { identityUnderTest, tokenFor } from '../../helpers/mesh/identity-under-test.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import {
+  startTestControlPlane,
+  type TestControlPlane,
+} from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const SECONDS = 1_000;

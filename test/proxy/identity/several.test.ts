@@ -1,10 +1,10 @@
 import test from 'ava';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
-import { identityUnderTest, tokenFor } from '../../helpers/identity-under-test.ts';
+import { identityUnderTest, tokenFor } from '../../helpers/mesh/identity-under-test.ts';
 import { targetsOf } from '../../helpers/targets.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { serverIdentity, startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const token = tokenFor(authority);

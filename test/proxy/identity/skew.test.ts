@@ -4,7 +4,7 @@ import { momentOf } from '../../../common/dates.ts';
 import { createSkewWatch, skewHint, skewOf, skewProblem } from '../../../proxy/identity/skew.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

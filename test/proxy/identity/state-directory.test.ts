@@ -8,8 +8,8 @@ import { storedMoment } from '../../../common/dates.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { IdentityError } from '../../../proxy/identity/identity-error.ts';
 import { openStateDirectory, type StoredState } from '../../../proxy/identity/state-directory.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const authority = createTestAuthority();
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
@@ -167,7 +167,7 @@ test('a process that is killed while it saves leaves a whole state', async (t) =
   await using directory = await temporaryDirectory();
   const state = await openStateDirectory(directory.path, systemClock);
   await state.save(newState());
-  const writer = new URL('../../helpers/state-writer.ts', import.meta.url).pathname;
+  const writer = new URL('../../helpers/mesh/state-writer.ts', import.meta.url).pathname;
   for (let round = 0; round < 5; round += 1) {
     const child = spawn(process.execPath, [writer, directory.path], {
       stdio: ['ignore', 'pipe', 'inherit'],

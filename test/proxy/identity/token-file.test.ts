@@ -7,10 +7,10 @@ import { ConfigError } from '../../../common/config/config-error.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { tokenInFile } from '../../../proxy/identity/token-source.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { identityUnderTest, tokenFor } from '../../helpers/identity-under-test.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { identityUnderTest, tokenFor } from '../../helpers/mesh/identity-under-test.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const token = tokenFor(authority);

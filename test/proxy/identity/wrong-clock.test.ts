@@ -2,8 +2,8 @@
 import test from 'ava';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { withSkew } from '../../../proxy/identity/skew.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 
 const DAY_MS = 86_400_000;
 

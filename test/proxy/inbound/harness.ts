@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createExposure } from '../../../proxy/workload/exposure.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';

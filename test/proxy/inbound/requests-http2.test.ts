@@ -6,7 +6,7 @@ import * as grpc from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { within } from '../../helpers/deadline.ts';
-import { connectGrpcEcho, startGrpcEcho } from '../../helpers/grpc-echo.ts';
+import { connectGrpcEcho, startGrpcEcho } from '../../helpers/servers/grpc-echo.ts';
 import { inboundTo, self, web } from './harness.ts';
 import { policyOf, READ_ORDERS, rule } from './requests-harness.ts';
 

@@ -4,8 +4,8 @@ import { readSettings } from '../../../common/config/read-settings.ts';
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { PROXY_SETTINGS } from '../../../proxy/config/sidecar.ts';
 import { checkCapturingPorts } from '../../../proxy/interception/check-ports.ts';
-import { runHauberk } from '../../helpers/hauberk-process.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 function check(...args: readonly string[]): void {
   const spec = { name: 'hauberk proxy', summary: '', settings: PROXY_SETTINGS };

@@ -4,12 +4,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { nodeEnvironment } from '../../../common/node-environment.ts';
+import { nodeEnvironment } from '../../../common/process/node-environment.ts';
 import { CLOSE } from '../../../cli/compose/plan/pod-service.ts';
 import { SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { initNetns } from '../../../proxy/interception/init-netns.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const MAIN = join(import.meta.dirname, '../../../cli/main.ts');
 const env = { PATH: SYSTEM_FOLDERS.join(':'), ...nodeEnvironment(process.env) };

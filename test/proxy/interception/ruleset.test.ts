@@ -6,7 +6,7 @@ import test from 'ava';
 import { applyRuleset, SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { InterceptionError } from '../../../proxy/interception/interception-error.ts';
 import { renderRuleset, renderTeardown } from '../../../proxy/interception/ruleset.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const env = { PATH: SYSTEM_FOLDERS.join(':') };
 

@@ -3,7 +3,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createGuard } from '../../../common/guard.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { DEPARTED_MS } from '../../../common/departed-addresses.ts';
+import { DEPARTED_MS } from '../../../common/network/departed-addresses.ts';
 import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createClaimedAddresses } from '../../../proxy/outbound/claimed-addresses.ts';

@@ -21,7 +21,7 @@ import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { FakeStream } from '../stream/fake-stream.ts';
 import { createEngine, createIdentity, readAll, socketPair } from '../tunnel/harness.ts';
 

@@ -3,7 +3,7 @@ import test from 'ava';
 import type { Answer, Question, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { Answerer } from '../../../proxy/questions/answerer.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { sidecarStateOf } from '../../helpers/sidecar-state.ts';
+import { sidecarStateOf } from '../../helpers/mesh/sidecar-state.ts';
 
 function start() {
   const clock = createManualClock();

@@ -4,7 +4,7 @@ import { status as GRPC } from '@grpc/grpc-js';
 import test from 'ava';
 import type { Route } from '../../../common/routes/route.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { openChannel, startGrpcApp } from '../../helpers/grpc-app.ts';
+import { openChannel, startGrpcApp } from '../../helpers/servers/grpc-app.ts';
 import { routes, rule, startRoutes, type RoutesUnderTest } from './routes-under-test.ts';
 
 const GRPC_ROUTE: Route['kind'] = 'grpc';

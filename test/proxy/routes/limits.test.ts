@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { routes, rule, startRoutes } from './routes-under-test.ts';
 
 test('requests that wait for a connection are bounded, and go on when there is one', async (t) => {

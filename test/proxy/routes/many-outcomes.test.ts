@@ -5,7 +5,7 @@ import http2 from 'node:http2';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createRandom, type Random } from '../../helpers/random.ts';
-import { startRecordingApp, type RecordingApp } from '../../helpers/recording-app.ts';
+import { startRecordingApp, type RecordingApp } from '../../helpers/servers/recording-app.ts';
 import { routes, rule, startRoutes } from './routes-under-test.ts';
 
 const REQUESTS = 400;

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { routes, rule, startRoutes } from './routes-under-test.ts';
 
 const CANARY = { namespace: 'shop', service: 'web-canary', port: 80 };

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { APPLICATION_SHARE } from '../../../common/budget/shared-budget.ts';
 import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import {
   DEFAULT_BACKEND_POLICY,

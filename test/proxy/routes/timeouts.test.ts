@@ -5,7 +5,7 @@ import http, { type IncomingMessage } from 'node:http';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { routes, rule, startRoutes } from './routes-under-test.ts';
 
 test('a time-out of the route answers 504, and the service hears that it is over', async (t) => {

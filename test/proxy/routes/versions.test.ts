@@ -6,8 +6,8 @@ import http2 from 'node:http2';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import { routes, rule, startRoutes } from './routes-under-test.ts';
 

@@ -3,12 +3,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../../common/clock.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { connectPlaintext } from '../../../proxy/stream/connect-plaintext.ts';
 import { loadPeerEnd, peerEnd } from '../../../proxy/stream/peer-end.ts';
 import type { SocketStream } from '../../../proxy/stream/socket-stream.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { startEarlyAnswer } from '../../helpers/early-answer.ts';
+import { startEarlyAnswer } from '../../helpers/servers/early-answer.ts';
 import { Listener } from './stream-pairs.ts';
 
 const ANSWER = Buffer.alloc(60_000, 'answer ');

@@ -3,13 +3,13 @@ import net, { type Socket } from 'node:net';
 import test from 'ava';
 import { APPLICATION_SHARE } from '../../../common/budget/shared-budget.ts';
 import { createGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { listenPlaintext } from '../../../proxy/stream/plaintext-listener.ts';
 import { within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { connectTcp } from '../../helpers/tcp-client.ts';
+import { connectTcp } from '../../helpers/clients/tcp-client.ts';
 import type { Scope } from '../../helpers/scope.ts';
 
 const MISTAKE = new Error('a mistake of the program');

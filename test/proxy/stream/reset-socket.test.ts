@@ -4,7 +4,7 @@ import net from 'node:net';
 import test from 'ava';
 import { resetSocket } from '../../../proxy/stream/reset-socket.ts';
 import { within } from '../../helpers/deadline.ts';
-import { connectTcp, endOf } from '../../helpers/tcp-client.ts';
+import { connectTcp, endOf } from '../../helpers/clients/tcp-client.ts';
 import type { Scope } from '../../helpers/scope.ts';
 
 async function openPair(scope: Scope): Promise<{ near: net.Socket; far: net.Socket }> {

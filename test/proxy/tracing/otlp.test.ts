@@ -4,7 +4,7 @@ import { createOtlpTracer, type OtlpTracerOptions } from '../../../proxy/tracing
 import { readTraceContext } from '../../../proxy/tracing/trace-context.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { startOtlpCollector } from '../../helpers/otlp-collector.ts';
+import { startOtlpCollector } from '../../helpers/servers/otlp-collector.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';

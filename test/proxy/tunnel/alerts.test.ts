@@ -7,9 +7,9 @@ import type { ExecutionContext } from 'ava';
 import { plusMs, systemClock } from '../../../common/clock.ts';
 import { RevocationList } from '../../../common/pki/revocation.ts';
 import { within } from '../../helpers/deadline.ts';
-import { createOpenssl } from '../../helpers/openssl.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { createTestAuthority, type TestWorkload } from '../../helpers/test-authority.ts';
+import { createOpenssl } from '../../helpers/pki/openssl.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { createTestAuthority, type TestWorkload } from '../../helpers/mesh/test-authority.ts';
 import { odd, tlsOptions } from './foreign-peer.ts';
 import { createEngine, createIdentity, sample } from './harness.ts';
 

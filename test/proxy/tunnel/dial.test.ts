@@ -14,7 +14,7 @@ import {
   createTestAuthority,
   type TestAuthority,
   type TestWorkload,
-} from '../../helpers/test-authority.ts';
+} from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, sample, startApp, targetOf } from './harness.ts';
 
 const HOUR_MS = 3_600_000;

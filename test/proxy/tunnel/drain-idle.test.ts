@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, targetOf } from './harness.ts';
 
 /** A tunnel whose clock stands still, so that no PING can find out what should have been noticed. */

@@ -8,11 +8,11 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { toPem } from '../../../common/pki/pem.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { startEnvoy } from '../../helpers/envoy.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { requiresPeer } from '../../helpers/requirements.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import type { TestAuthority } from '../../helpers/test-authority.ts';
+import { startEnvoy } from '../../helpers/servers/envoy.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { requiresPeer } from '../../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import type { TestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { envoyClient, envoyServer } from './envoy-config.ts';
 import type { EnvoyTls } from './envoy-config.ts';
 import {

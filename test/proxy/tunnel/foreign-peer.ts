@@ -9,7 +9,7 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import { toPem } from '../../../common/pki/pem.ts';
-import type { TestAuthority, TestWorkload } from '../../helpers/test-authority.ts';
+import type { TestAuthority, TestWorkload } from '../../helpers/mesh/test-authority.ts';
 
 /** How another implementation connects: node:tls with PEM, and none of our code. */
 export function tlsOptions(

@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { tlsOptions } from './foreign-peer.ts';
 import { createEngine, createIdentity, sample } from './harness.ts';
 

@@ -9,7 +9,7 @@ import { momentOf } from '../../../common/dates.ts';
 import { systemClock } from '../../../common/clock.ts';
 import type { Clock } from '../../../common/clock.ts';
 import { createGuard, type CountingGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
+import { HOST_NETWORK } from '../../../common/network/network.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import type {
@@ -31,12 +31,12 @@ import type {
   IncomingStream,
   TunnelListener,
 } from '../../../proxy/tunnel/tunnel.ts';
-import { freePort } from '../../helpers/free-port.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
 import type {
   TestAuthority,
   TestWorkload,
   WorkloadOverrides,
-} from '../../helpers/test-authority.ts';
+} from '../../helpers/mesh/test-authority.ts';
 
 /** An identity that the test changes itself. */
 export interface TestIdentity extends IdentitySource {

@@ -6,7 +6,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { ListenLimits, TunnelLimits } from '../../../proxy/tunnel/tunnel-limits.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { answerOf, closed, connectForeign, foreignSession, tlsOptions } from './foreign-peer.ts';
 import { createEngine, createIdentity, sample, serveApp, startApp, targetOf } from './harness.ts';
 

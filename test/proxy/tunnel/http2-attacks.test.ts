@@ -7,8 +7,8 @@ import type { ExecutionContext } from 'ava';
 import { NO_TABLE } from '../../../proxy/http2/hpack/encoder.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { CLIENT_PREFACE, frame, literalHeader } from '../../helpers/http2-frames.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { CLIENT_PREFACE, frame, literalHeader } from '../../helpers/clients/http2-frames.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { connectForeign, tlsOptions } from './foreign-peer.ts';
 import {
   createEngine,

@@ -12,7 +12,7 @@ import { toPem } from '../../../common/pki/pem.ts';
 import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import type { RefusalStatus } from '../../../proxy/tunnel/tunnel.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { answerOf, foreignSession, tlsOptions } from './foreign-peer.ts';
 import {
   createEngine,

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import test from 'ava';
 import { systemClock, type MonotonicMs } from '../../../common/clock.ts';
 import { within } from '../../helpers/deadline.ts';
-import { connectTcp } from '../../helpers/tcp-client.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { connectTcp } from '../../helpers/clients/tcp-client.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, targetOf } from './harness.ts';
 
 test('a connection whose handshake a mistake keeps from beginning is closed, and the next one is served', async (t) => {

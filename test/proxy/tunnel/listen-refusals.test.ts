@@ -4,8 +4,8 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { createRoot } from '../../../common/pki/authority.ts';
 import { within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import type { TestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import type { TestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { closed, connectForeign, foreignSession, odd, tlsOptions } from './foreign-peer.ts';
 import { createEngine, createIdentity, sample } from './harness.ts';
 

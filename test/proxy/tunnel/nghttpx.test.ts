@@ -6,10 +6,10 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { toPem } from '../../../common/pki/pem.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, serveApp, startApp } from './harness.ts';
 
 const BODY = Buffer.alloc(1_000_000, 'hauberk ');

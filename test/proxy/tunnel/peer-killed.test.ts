@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, newCounters, relaySocket, socketPair } from './harness.ts';
 
 test('streams of a tunnel that ends with a FIN are lost with it, not reset by the peer', async (t) => {

@@ -11,7 +11,7 @@ import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import type { Tunnel, TunnelEnd } from '../../../proxy/tunnel/tunnel.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createIdentity } from './harness.ts';
 
 const HOUR_MS = 3_600_000;

@@ -3,7 +3,7 @@ import test from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { within } from '../../helpers/deadline.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, sample, targetOf } from './harness.ts';
 
 const STREAMS_PER_TUNNEL = 5;

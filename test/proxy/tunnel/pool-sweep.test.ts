@@ -4,7 +4,7 @@ import { guardedClock } from '../../../common/guard.ts';
 import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, targetOf } from './harness.ts';
 
 const IDLE_MS = 300_000;

@@ -9,7 +9,7 @@ import type { IncomingStream, TunnelListener } from '../../../proxy/tunnel/tunne
 import type { ListenLimits } from '../../../proxy/tunnel/tunnel-limits.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createEngine, createIdentity, sample, targetOf } from './harness.ts';
 
 const MINUTE_MS = 60_000;

@@ -12,7 +12,7 @@ import type { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import {
   createEngine,
   createIdentity,

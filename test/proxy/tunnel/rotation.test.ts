@@ -9,7 +9,7 @@ import type { PoolLimits } from '../../../proxy/tunnel/pool-limits.ts';
 import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import {
   createEngine,
   createIdentity,

@@ -10,7 +10,7 @@ import { createIssuer, crossSign } from '../../../common/pki/authority.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority, type TestAuthority } from '../../helpers/mesh/test-authority.ts';
 import {
   createEngine,
   createIdentity,

@@ -6,7 +6,7 @@ import { RevocationList } from '../../../common/pki/revocation.ts';
 import type { WorkloadIdentity } from '../../../proxy/identity/source.ts';
 import { fromIdentityMessage, toIdentityMessage } from '../../../proxy/workers/identity-message.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 test('an identity arrives at a worker with all of its trust, and as old as it is', async (t) => {
   const [primary, worker] = [createManualClock(), createManualClock()];

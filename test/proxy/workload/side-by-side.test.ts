@@ -12,7 +12,7 @@ import { OPEN_POLICY } from '../../../common/authorization/policy.ts';
 import { systemClock as clock } from '../../../common/clock.ts';
 import { readSettings } from '../../../common/config/read-settings.ts';
 import { createGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK, type Network } from '../../../common/network.ts';
+import { HOST_NETWORK, type Network } from '../../../common/network/network.ts';
 import { localAllowances, PROXY_SETTINGS } from '../../../proxy/config/sidecar.ts';
 import { rememberDeparted } from '../../../proxy/discovery/departed.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
@@ -24,7 +24,7 @@ import { Tap } from '../../../proxy/traffic/tap.ts';
 import { createWorkload } from '../../../proxy/workload/workload.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority, type TestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { createIdentity, sample, startApp } from '../tunnel/harness.ts';
 import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 

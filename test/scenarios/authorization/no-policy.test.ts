@@ -4,13 +4,13 @@
  */
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce } from '../../helpers/http-load.ts';
-import { type Sidecar, sidecarArguments, watchSidecar } from '../../helpers/mesh-sidecar.ts';
-import { acknowledges, OPEN } from '../../helpers/sync-under-test.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { type SeenStream, startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce } from '../../helpers/clients/http-load.ts';
+import { type Sidecar, sidecarArguments, watchSidecar } from '../../helpers/mesh/mesh-sidecar.ts';
+import { acknowledges, OPEN } from '../../helpers/mesh/sync-under-test.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { type SeenStream, startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 import { toBundleMessage } from '../../../common/wire/bundle.ts';
 import { formatJoinToken } from '../../../common/pki/join-token.ts';
 import { generateSecret } from '../../../common/pki/token-secret.ts';

@@ -7,11 +7,11 @@ import path from 'node:path';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
 import { carryingNothing } from '../../helpers/gauges.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
 
 const OPEN = 'authorization: {allow: mesh}\n';
 const CLOSED_TO_JOB = `authorization:

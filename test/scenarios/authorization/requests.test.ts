@@ -11,8 +11,8 @@ import path from 'node:path';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
 import { carryingNothing } from '../../helpers/gauges.ts';
-import { connectGrpcEcho, startGrpcEcho } from '../../helpers/grpc-echo.ts';
-import { type Sidecar, startMesh } from '../../helpers/mesh.ts';
+import { connectGrpcEcho, startGrpcEcho } from '../../helpers/servers/grpc-echo.ts';
+import { type Sidecar, startMesh } from '../../helpers/mesh/mesh.ts';
 import type { Scope } from '../../helpers/scope.ts';
 
 const RULES = `

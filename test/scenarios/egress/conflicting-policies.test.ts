@@ -10,10 +10,10 @@ import { CONFIG_KEY, encodeConfig } from '../../../control-plane/policy/config-r
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { callInVain, connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { callInVain, connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { filesFor, shows, startOutsideServer } from '../../proxy/egress/outside-server.ts';
 
 test('policies that contradict each other close the way, and status says that they do', async (t) => {

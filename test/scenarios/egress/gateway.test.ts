@@ -9,12 +9,12 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { getOnce } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { startGateway } from '../../helpers/mesh-gateway.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { callInVain, connectTcp, readText } from '../../helpers/tcp-client.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { getOnce } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { startGateway } from '../../helpers/mesh/mesh-gateway.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { callInVain, connectTcp, readText } from '../../helpers/clients/tcp-client.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { filesFor, shows, startOutsideServer } from '../../proxy/egress/outside-server.ts';
 
 test('a policy that is applied opens the way out of a gateway, and a list closes it', async (t) => {

@@ -9,9 +9,9 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { freePort } from '../../helpers/free-port.ts';
-import { startGateway } from '../../helpers/mesh-gateway.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { freePort } from '../../helpers/machine/free-port.ts';
+import { startGateway } from '../../helpers/mesh/mesh-gateway.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import type { Scope } from '../../helpers/scope.ts';
 
 const GIVEN_UP = 600;

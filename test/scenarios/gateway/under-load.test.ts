@@ -5,10 +5,10 @@
  */
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { startGateway } from '../../helpers/mesh-gateway.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startGateway } from '../../helpers/mesh/mesh-gateway.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import type { Scope } from '../../helpers/scope.ts';
-import { ask, type RecordingApp, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, type RecordingApp, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 
 const LIFETIME_SECONDS = 12;
 const LANES = 4;

@@ -4,7 +4,7 @@
  */
 import { eventually } from '../../helpers/deadline.ts';
 import { type ObservedMesh, startObservedMesh } from '../../helpers/prometheus/observed-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { DASHBOARDS } from '../../../tools/grafana/dashboards.ts';
 

@@ -14,9 +14,9 @@ import {
 } from '../../../control-plane/server/prometheus-endpoint.ts';
 import { askDashboard, signedIn, signInWith } from '../../helpers/dashboard/dashboard-client.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { startProtectedPrometheus } from '../../helpers/prometheus/protected-prometheus.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const test = requires('prometheus', 'openssl');
 

@@ -3,11 +3,11 @@
  * with their labels. A sidecar that is killed is missed, one that takes its leave is not.
  */
 import { eventually } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startGateway } from '../../helpers/mesh-gateway.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startGateway } from '../../helpers/mesh/mesh-gateway.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { startShippedPrometheus } from '../../helpers/prometheus/prometheus.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const LISTENERS = `
   - name: web

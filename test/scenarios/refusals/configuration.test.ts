@@ -11,9 +11,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import anyTest from 'ava';
 import type { ExecutionContext, TestFn } from 'ava';
-import { runHauberk, startHauberk } from '../../helpers/hauberk-process.ts';
-import { startMesh, type Mesh, type Sidecar } from '../../helpers/mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { runHauberk, startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { startMesh, type Mesh, type Sidecar } from '../../helpers/mesh/mesh.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 interface Context {

@@ -5,10 +5,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import test from 'ava';
-import { besiege } from '../../helpers/besieged-mesh.ts';
-import { costlyChain } from '../../helpers/costly-chain.ts';
+import { besiege } from '../../helpers/mesh/besieged-mesh.ts';
+import { costlyChain } from '../../helpers/pki/costly-chain.ts';
 import { within } from '../../helpers/deadline.ts';
-import { hboneOptionsOf } from '../../helpers/peer-credentials.ts';
+import { hboneOptionsOf } from '../../helpers/clients/peer-credentials.ts';
 
 const AT_ONCE = 20;
 

@@ -7,9 +7,9 @@ import type { ClientHttp2Session } from 'node:http2';
 import { networkInterfaces } from 'node:os';
 import anyTest from 'ava';
 import type { TestFn } from 'ava';
-import { besiege, type BesiegedMesh } from '../../helpers/besieged-mesh.ts';
+import { besiege, type BesiegedMesh } from '../../helpers/mesh/besieged-mesh.ts';
 import { within } from '../../helpers/deadline.ts';
-import { stolenCredentials } from '../../helpers/peer-credentials.ts';
+import { stolenCredentials } from '../../helpers/clients/peer-credentials.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { answerOf, foreignSession } from '../../proxy/tunnel/foreign-peer.ts';
 

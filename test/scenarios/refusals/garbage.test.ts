@@ -6,11 +6,16 @@
 import { randomBytes } from 'node:crypto';
 import anyTest from 'ava';
 import type { ExecutionContext, TestFn } from 'ava';
-import { besiege, holdingsOf, returnsTo, type BesiegedMesh } from '../../helpers/besieged-mesh.ts';
+import {
+  besiege,
+  holdingsOf,
+  returnsTo,
+  type BesiegedMesh,
+} from '../../helpers/mesh/besieged-mesh.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import type { HauberkProcess } from '../../helpers/hauberk-process.ts';
+import type { HauberkProcess } from '../../helpers/mesh/hauberk-process.ts';
 import type { MetricSamples } from '../../helpers/metric-samples.ts';
-import { sendRaw } from '../../helpers/raw-connection.ts';
+import { sendRaw } from '../../helpers/clients/raw-connection.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 const test = anyTest as TestFn<BesiegedMesh>;

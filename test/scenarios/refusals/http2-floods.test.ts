@@ -10,24 +10,29 @@ import path from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import anyTest from 'ava';
 import type { ExecutionContext, TestFn } from 'ava';
-import { besiege, holdingsOf, returnsTo, type BesiegedMesh } from '../../helpers/besieged-mesh.ts';
+import {
+  besiege,
+  holdingsOf,
+  returnsTo,
+  type BesiegedMesh,
+} from '../../helpers/mesh/besieged-mesh.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import type { HauberkProcess } from '../../helpers/hauberk-process.ts';
+import type { HauberkProcess } from '../../helpers/mesh/hauberk-process.ts';
 import {
   CLIENT_PREFACE,
   END_HEADERS,
   FRAME,
   frame,
   literalHeader,
-} from '../../helpers/http2-frames.ts';
-import { startGateway, type Gateway } from '../../helpers/mesh-gateway.ts';
-import { stolenIssuer } from '../../helpers/mesh-issuer.ts';
+} from '../../helpers/clients/http2-frames.ts';
+import { startGateway, type Gateway } from '../../helpers/mesh/mesh-gateway.ts';
+import { stolenIssuer } from '../../helpers/mesh/mesh-issuer.ts';
 import type { MetricSamples } from '../../helpers/metric-samples.ts';
-import { INSPECTED } from '../../helpers/process-memory.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { hboneOptionsOf } from '../../helpers/peer-credentials.ts';
+import { INSPECTED } from '../../helpers/machine/process-memory.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { hboneOptionsOf } from '../../helpers/clients/peer-credentials.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { certificateFiles } from '../../proxy/gateway/certificate-files.ts';
 
 interface Context extends BesiegedMesh {

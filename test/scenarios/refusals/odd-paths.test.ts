@@ -14,20 +14,20 @@ import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { IdentityClient } from '../../../proto/gen/hauberk/v1/identity.ts';
-import { createDatedCertificates } from '../../helpers/dated-certificates.ts';
+import { createDatedCertificates } from '../../helpers/pki/dated-certificates.ts';
 import { within } from '../../helpers/deadline.ts';
 import type { MetricSamples } from '../../helpers/metric-samples.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import {
   makeOddPath,
   makeRoot,
   ODD_PATHS,
   refusalOnceExpired,
   refusalWhileValid,
-} from '../../helpers/odd-paths.ts';
-import { hboneOptionsOf, type PeerCredentials } from '../../helpers/peer-credentials.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+} from '../../helpers/pki/odd-paths.ts';
+import { hboneOptionsOf, type PeerCredentials } from '../../helpers/clients/peer-credentials.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const test = requires('openssl');
 

@@ -7,16 +7,20 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { besiege } from '../../helpers/besieged-mesh.ts';
+import { besiege } from '../../helpers/mesh/besieged-mesh.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { getOnce } from '../../helpers/http-load.ts';
-import { startGateway } from '../../helpers/mesh-gateway.ts';
+import { getOnce } from '../../helpers/clients/http-load.ts';
+import { startGateway } from '../../helpers/mesh/mesh-gateway.ts';
 import type { MetricSamples } from '../../helpers/metric-samples.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { startTcpApp } from '../../helpers/tcp-app.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { buildFlood, type FloodKind, type FloodOptions } from '../../helpers/tls-flood/flood.ts';
-import { floodSealed } from '../../helpers/tls-flood/sealed-flood.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import {
+  buildFlood,
+  type FloodKind,
+  type FloodOptions,
+} from '../../helpers/clients/tls-flood/flood.ts';
+import { floodSealed } from '../../helpers/clients/tls-flood/sealed-flood.ts';
 import { certificateFiles } from '../../proxy/gateway/certificate-files.ts';
 
 const test = requires('cc', 'stdlib.h', 'openssl/ssl.h');

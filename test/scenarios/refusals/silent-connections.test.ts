@@ -6,12 +6,17 @@
  */
 import anyTest from 'ava';
 import type { TestFn } from 'ava';
-import { besiege, holdingsOf, returnsTo, type BesiegedMesh } from '../../helpers/besieged-mesh.ts';
+import {
+  besiege,
+  holdingsOf,
+  returnsTo,
+  type BesiegedMesh,
+} from '../../helpers/mesh/besieged-mesh.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { getOnce } from '../../helpers/http-load.ts';
-import { stolenCredentials } from '../../helpers/peer-credentials.ts';
-import type { Sidecar } from '../../helpers/mesh.ts';
-import { opened, sendRaw, type RawConnection } from '../../helpers/raw-connection.ts';
+import { getOnce } from '../../helpers/clients/http-load.ts';
+import { stolenCredentials } from '../../helpers/clients/peer-credentials.ts';
+import type { Sidecar } from '../../helpers/mesh/mesh.ts';
+import { opened, sendRaw, type RawConnection } from '../../helpers/clients/raw-connection.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { answerOf, foreignSession } from '../../proxy/tunnel/foreign-peer.ts';
 

@@ -9,11 +9,11 @@ import anyTest from 'ava';
 import type { ExecutionContext, TestFn } from 'ava';
 import { rootDigest } from '../../../common/pki/digest.ts';
 import { formatJoinToken, parseJoinToken } from '../../../common/pki/join-token.ts';
-import { besiege, type BesiegedMesh } from '../../helpers/besieged-mesh.ts';
+import { besiege, type BesiegedMesh } from '../../helpers/mesh/besieged-mesh.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import type { SidecarOptions } from '../../helpers/mesh.ts';
+import type { SidecarOptions } from '../../helpers/mesh/mesh.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 const test = anyTest as TestFn<BesiegedMesh>;
 const scope = fileScope();

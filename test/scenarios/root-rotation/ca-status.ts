@@ -5,7 +5,7 @@ import type { Authority, RootRotation } from '../../../proto/gen/hauberk/v1/admi
 import { connectAdmin } from '../../../cli/client.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import type { Mesh } from '../../helpers/mesh.ts';
+import type { Mesh } from '../../helpers/mesh/mesh.ts';
 
 /** Asks the control plane as `hauberk ca status` does, without a process for each question. */
 export async function caStatus({ controlPlane }: Mesh): Promise<Authority> {

@@ -9,9 +9,9 @@ import test from 'ava';
 import { connectAdmin } from '../../../cli/client.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
 import { parseJoinToken } from '../../../common/pki/join-token.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { caStatus, rotationIsOver } from './ca-status.ts';
 
 test('after a theft of the key nobody is waited for, and nothing of before is good', async (t) => {

@@ -9,11 +9,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parsePemChain } from '../../../common/pki/pem.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh, type Mesh, type Sidecar } from '../../helpers/mesh.ts';
-import { createOpenssl } from '../../helpers/openssl.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh, type Mesh, type Sidecar } from '../../helpers/mesh/mesh.ts';
+import { createOpenssl } from '../../helpers/pki/openssl.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { caStatus, rotationIs, rotationIsOver } from './ca-status.ts';
 
 const test = requires('openssl');

@@ -4,9 +4,9 @@
  * request fails.
  */
 import test from 'ava';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh, type Sidecar } from '../../helpers/mesh.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh, type Sidecar } from '../../helpers/mesh/mesh.ts';
 import { caStatus, rotationIs } from './ca-status.ts';
 
 /** Besides the two with an application, the one that hangs and the one that is off. */

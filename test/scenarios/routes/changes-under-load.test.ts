@@ -4,7 +4,7 @@
  */
 import { Agent } from 'node:http';
 import test from 'ava';
-import { ask, startRecordingApp, type Heard } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp, type Heard } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 function canary(stable: number, share: number): string {

@@ -3,7 +3,7 @@
  * again; a POST may fail, but no POST is done twice: the applications count.
  */
 import test from 'ava';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTE = `routes:

@@ -1,7 +1,7 @@
 /** What a route can say, from mesh.yaml to the applications: one rule for each, in two workers. */
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTES = `routes:

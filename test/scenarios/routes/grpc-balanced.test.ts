@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { status as GRPC } from '@grpc/grpc-js';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { openChannel, startGrpcApp } from '../../helpers/grpc-app.ts';
+import { openChannel, startGrpcApp } from '../../helpers/servers/grpc-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTE = `routes:

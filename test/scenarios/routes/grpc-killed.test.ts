@@ -5,7 +5,7 @@
 import { status as GRPC } from '@grpc/grpc-js';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { openChannel, startGrpcApp, type GrpcApp } from '../../helpers/grpc-app.ts';
+import { openChannel, startGrpcApp, type GrpcApp } from '../../helpers/servers/grpc-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTE = `routes:

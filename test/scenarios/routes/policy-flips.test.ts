@@ -5,7 +5,7 @@
 import { Agent } from 'node:http';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTE = `routes:

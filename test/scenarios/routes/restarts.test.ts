@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const CONFIG = `authorization:

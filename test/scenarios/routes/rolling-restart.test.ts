@@ -3,7 +3,7 @@
  * and none is done twice. Then the caller's own sidecar ends: what is under way is answered before.
  */
 import test from 'ava';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTE = `routes:

@@ -3,7 +3,7 @@
  * tunnels get successors. No request fails, whatever its method, and none is done twice.
  */
 import test from 'ava';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTE = `routes:

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
-import { startMesh, type Mesh, type MeshOptions, type Sidecar } from '../../helpers/mesh.ts';
+import { startMesh, type Mesh, type MeshOptions, type Sidecar } from '../../helpers/mesh/mesh.ts';
 import type { Scope } from '../../helpers/scope.ts';
 
 /** A mesh in which `caller` calls services that `mesh.yaml` has routes for. */

@@ -1,8 +1,8 @@
 /** A request through a route has a span at the caller's sidecar, which the service's own span can have for its parent. */
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { startOtlpCollector } from '../../helpers/otlp-collector.ts';
-import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
+import { startOtlpCollector } from '../../helpers/servers/otlp-collector.ts';
+import { ask, startRecordingApp } from '../../helpers/servers/recording-app.ts';
 import { startRoutedMesh } from './routed-mesh.ts';
 
 const ROUTE = `routes:

@@ -4,11 +4,11 @@
  */
 import path from 'node:path';
 import test from 'ava';
-import { startHttpApp } from '../../helpers/http-app.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 
 const WEB = 'spiffe://mesh.local/ns/default/sa/web';
 const API = 'spiffe://mesh.local/ns/default/sa/api';

@@ -3,10 +3,10 @@
  * command goes on with what the others tell, and says that this one does not.
  */
 import test from 'ava';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { OLDER_VERSION, startOlderSidecar } from '../../helpers/older-sidecar.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { OLDER_VERSION, startOlderSidecar } from '../../helpers/mesh/older-sidecar.ts';
 
 const API = 'spiffe://mesh.local/ns/default/sa/api';
 const SILENT =

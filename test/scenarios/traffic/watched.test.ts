@@ -11,10 +11,10 @@ import { TAP_ALL } from '../../../common/wire/traffic/tap-filter.ts';
 import type { TappedEvent, WatchTrafficResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { EdgeTraffic, TapFilter } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { connectGrpcEcho, startGrpcEcho } from '../../helpers/grpc-echo.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startGateway } from '../../helpers/mesh-gateway.ts';
-import { startMesh, type Mesh } from '../../helpers/mesh.ts';
+import { connectGrpcEcho, startGrpcEcho } from '../../helpers/servers/grpc-echo.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startGateway } from '../../helpers/mesh/mesh-gateway.ts';
+import { startMesh, type Mesh } from '../../helpers/mesh/mesh.ts';
 
 const WEB = 'spiffe://mesh.local/ns/default/sa/web';
 const API = 'spiffe://mesh.local/ns/default/sa/api';

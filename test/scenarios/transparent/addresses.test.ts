@@ -11,11 +11,11 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHauberk, type HauberkProcess } from '../../helpers/hauberk-process.ts';
+import { startHauberk, type HauberkProcess } from '../../helpers/mesh/hauberk-process.ts';
 import { asUser } from '../../helpers/netns/network.ts';
 import { isCutOff } from '../../helpers/netns/cut-off.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'curl');

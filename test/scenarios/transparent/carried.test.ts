@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { startCapture } from '../../helpers/netns/capture.ts';
 import { converse } from '../../helpers/netns/processes.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'tcpdump', 'curl', 'ping');

@@ -9,12 +9,12 @@
  *     liar    says to be where the stranger is
  */
 import { chown } from 'node:fs/promises';
-import { runHauberk } from '../../helpers/hauberk-process.ts';
+import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
 import { asUser, type Host } from '../../helpers/netns/network.ts';
 import { converse } from '../../helpers/netns/processes.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'curl');

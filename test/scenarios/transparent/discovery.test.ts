@@ -12,12 +12,12 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHauberk } from '../../helpers/hauberk-process.ts';
+import { startHauberk } from '../../helpers/mesh/hauberk-process.ts';
 import type { MetricSamples } from '../../helpers/metric-samples.ts';
 import { startCapture } from '../../helpers/netns/capture.ts';
 import { asUser, type Ended } from '../../helpers/netns/network.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'tcpdump', 'curl');

@@ -16,10 +16,10 @@ import { endProcess } from '../../helpers/netns/network.ts';
 import { converse } from '../../helpers/netns/processes.ts';
 import { isCutOff } from '../../helpers/netns/cut-off.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { requires } from '../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { shows } from '../../proxy/egress/outside-server.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'tcpdump', 'curl', 'openssl');

@@ -4,7 +4,7 @@
  */
 import { within } from '../../helpers/deadline.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'curl');
 

@@ -11,7 +11,7 @@ import { within } from '../../helpers/deadline.ts';
 import { isCutOff } from '../../helpers/netns/cut-off.ts';
 import { endProcess, SYSTEM_ENV, type Host } from '../../helpers/netns/network.ts';
 import { startTransparentMesh, type MeshedHost } from '../../helpers/netns/transparent-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'curl');

@@ -5,9 +5,9 @@
 import { eventually } from '../../helpers/deadline.ts';
 import { isCutOff } from '../../helpers/netns/cut-off.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
-import { requires } from '../../helpers/requirements.ts';
+import { requires } from '../../helpers/machine/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
-import { workerPids } from '../../helpers/workers.ts';
+import { workerPids } from '../../helpers/mesh/workers.ts';
 
 const test = requires('network-namespaces', 'nft', 'ip', 'curl');
 const scope = fileScope();

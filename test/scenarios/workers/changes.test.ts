@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh, type Mesh, type Sidecar } from '../../helpers/mesh.ts';
-import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh, type Mesh, type Sidecar } from '../../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
 
 const WORKERS = ['--workers=2'];
 

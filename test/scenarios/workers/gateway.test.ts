@@ -4,11 +4,11 @@
  */
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce } from '../../helpers/http-load.ts';
-import { startGateway } from '../../helpers/mesh-gateway.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { workerPids } from '../../helpers/workers.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce } from '../../helpers/clients/http-load.ts';
+import { startGateway } from '../../helpers/mesh/mesh-gateway.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { workerPids } from '../../helpers/mesh/workers.ts';
 
 const TCP = `  - {name: tcp, listen: '127.0.0.1:0', protocol: TCP, backend: 'api:8080'}\n`;
 const http = (limit: number): string =>

@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import net from 'node:net';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 import { scrape } from '../../helpers/metric-samples.ts';
-import { childrenOf, killIfAlive } from '../../helpers/workers.ts';
+import { childrenOf, killIfAlive } from '../../helpers/mesh/workers.ts';
 
 test.serial(
   'a worker that is killed between its first and last listener is started again',

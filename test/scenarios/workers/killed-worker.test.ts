@@ -5,12 +5,12 @@
 import type { Socket } from 'node:net';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, readText } from '../../helpers/tcp-client.ts';
-import { childrenOf, killIfAlive, workerPids } from '../../helpers/workers.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { connectTcp, readText } from '../../helpers/clients/tcp-client.ts';
+import { childrenOf, killIfAlive, workerPids } from '../../helpers/mesh/workers.ts';
 
 const CONNECTIONS = 24;
 const OPENED = 'hauberk_connections_opened_total';

@@ -7,12 +7,12 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { carryingNothing } from '../../helpers/gauges.ts';
-import { startHttpApp } from '../../helpers/http-app.ts';
-import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
-import { startMesh } from '../../helpers/mesh.ts';
-import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
-import { childrenOf, isAlive, workerPids } from '../../helpers/workers.ts';
+import { startHttpApp } from '../../helpers/servers/http-app.ts';
+import { getOnce, startHttpLoad } from '../../helpers/clients/http-load.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
+import { childrenOf, isAlive, workerPids } from '../../helpers/mesh/workers.ts';
 
 const WORKERS = ['--workers=2'];
 const OPENED = 'hauberk_connections_opened_total';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { runSteps } from '../../../tools/ci/run-steps.ts';
 import type { Step } from '../../../tools/ci/step.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 async function run(steps: readonly Step[], signal = new AbortController().signal) {
   let printed = '';

@@ -1,5 +1,5 @@
 /** The `hauberk` command, and every file of ours that a process can be started with. */
-import type { OwnFile } from '../../../common/own-program.ts';
+import type { OwnFile } from '../../../common/process/own-program.ts';
 import { takeFiles } from './take-files.ts';
 
 const command = (): Promise<unknown> => import('../../../cli/main.ts');

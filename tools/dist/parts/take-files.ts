@@ -1,5 +1,5 @@
-import { LOAD_FLAG } from '../../../common/load-flag.ts';
-import type { OwnFile } from '../../../common/own-program.ts';
+import { LOAD_FLAG } from '../../../common/process/load-flag.ts';
+import type { OwnFile } from '../../../common/process/own-program.ts';
 
 /** Files that a part can load, each with what loads it. */
 export type Loaders = Readonly<Partial<Record<OwnFile, () => Promise<unknown>>>>;

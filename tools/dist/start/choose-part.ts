@@ -1,4 +1,4 @@
-import { LOAD_FLAG } from '../../../common/load-flag.ts';
+import { LOAD_FLAG } from '../../../common/process/load-flag.ts';
 
 /** What an installation consists of: each part is one file of JavaScript, and has all that it needs. */
 export const PARTS = ['everything', 'sidecar'] as const;

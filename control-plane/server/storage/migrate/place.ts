@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { resolve } from 'node:path';
 import type { Clock } from '../../../../common/clock.ts';
-import { formatHostPort } from '../../../../common/listen.ts';
+import { formatHostPort } from '../../../../common/network/listen.ts';
 import type { StoreLocation } from '../../../config/store-location.ts';
 import { openEtcdStore, type EtcdStore } from '../../../store/etcd/etcd-store.ts';
 import { StoreError } from '../../../store/store-error.ts';

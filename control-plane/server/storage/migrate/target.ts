@@ -1,7 +1,7 @@
 import { existsSync, linkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { syncDirectory } from '../../../../common/atomic-file.ts';
+import { syncDirectory } from '../../../../common/files/atomic-file.ts';
 import { systemErrorCode } from '../../../../common/errors.ts';
 import type { Closeable } from '../../../../common/lifecycle.ts';
 import type { StoreLocation } from '../../../config/store-location.ts';

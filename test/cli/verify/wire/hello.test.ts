@@ -7,7 +7,7 @@ import { readHello } from '../../../../cli/verify/wire/hello.ts';
 import { TlsRecords } from '../../../../cli/verify/wire/tls-records.ts';
 import { secureContextOptions } from '../../../../common/pki/tls-options.ts';
 import { within } from '../../../helpers/deadline.ts';
-import { createTestAuthority } from '../../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 const authority = createTestAuthority();
 const { privateKey, chain } = authority.workload('default', 'api');

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { connectAdmin, type AdminClient } from '../../../../cli/client.ts';
 import { RpcError } from '../../../../common/rpc/rpc-error.ts';
-import { createTestAuthority } from '../../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 import {
   startControlPlaneUnderTest,
   type ControlPlaneUnderTest,

@@ -12,7 +12,7 @@ import { RpcError } from '../../../../common/rpc/rpc-error.ts';
 import { requireAdmin } from '../../../../control-plane/api/caller.ts';
 import { fingerprintOf } from '../../../../control-plane/ca/issuance/record.ts';
 import { eventually } from '../../../helpers/deadline.ts';
-import { oddCertificate, oddName } from '../../../helpers/odd-certificate.ts';
+import { oddCertificate, oddName } from '../../../helpers/pki/odd-certificate.ts';
 import {
   startControlPlaneUnderTest,
   type ControlPlaneUnderTest,

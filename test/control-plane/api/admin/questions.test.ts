@@ -4,7 +4,7 @@ import { RpcError } from '../../../../common/rpc/rpc-error.ts';
 import { AdminService } from '../../../../proto/gen/hauberk/v1/admin.ts';
 import type { Answer, Hello } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import { eventually, within } from '../../../helpers/deadline.ts';
-import { sidecarStateOf } from '../../../helpers/sidecar-state.ts';
+import { sidecarStateOf } from '../../../helpers/mesh/sidecar-state.ts';
 import {
   openSharedStore,
   startControlPlaneUnderTest,

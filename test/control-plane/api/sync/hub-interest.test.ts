@@ -4,7 +4,7 @@ import type { EpochMs } from '../../../../common/clock.ts';
 import { parseSpiffeId } from '../../../../common/pki/spiffe-id.ts';
 import { toScopes, type Scope } from '../../../../common/wire/interest.ts';
 import type { Interest } from '../../../../proto/gen/hauberk/v1/discovery.ts';
-import { DEPARTED_MS } from '../../../../common/departed-addresses.ts';
+import { DEPARTED_MS } from '../../../../common/network/departed-addresses.ts';
 import { SESSION_TTL_MS } from '../../../../control-plane/registry/session-lease.ts';
 import { LOST_TTL_MS } from '../../../../control-plane/registry/registry.ts';
 import {

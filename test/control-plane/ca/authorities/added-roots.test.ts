@@ -15,7 +15,7 @@ import {
 } from '../../../../control-plane/ca/rotation/transitions.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const trustDomain = 'mesh.local';
 const nowMs = Date.now();

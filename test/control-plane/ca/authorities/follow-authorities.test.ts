@@ -7,7 +7,7 @@ import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-s
 import { within } from '../../../helpers/deadline.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const trustDomain = 'mesh.local';
 /** The changes of a store that keeps only the last few. */

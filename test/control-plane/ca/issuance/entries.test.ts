@@ -13,8 +13,8 @@ import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-s
 import type { Store } from '../../../../control-plane/store/store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../../helpers/test-authority.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 const NOW_MS = Date.UTC(2030, 5, 1, 12);
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });

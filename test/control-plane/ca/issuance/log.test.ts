@@ -9,10 +9,10 @@ import { recordIssuance, RETENTION_MS } from '../../../../control-plane/ca/issua
 import { verifyChain } from '../../../../control-plane/ca/issuance/chain.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Operation, Store } from '../../../../control-plane/store/store.ts';
-import { leadStore } from '../../../helpers/leading-store.ts';
+import { leadStore } from '../../../helpers/mesh/leading-store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const WEB = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
 

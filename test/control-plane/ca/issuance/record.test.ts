@@ -3,7 +3,7 @@ import test from 'ava';
 import type { EpochMs } from '../../../../common/clock.ts';
 import { fingerprintOf, isRecordOf } from '../../../../control-plane/ca/issuance/record.ts';
 import { serialOf } from '../../../../common/pki/revocation.ts';
-import { createTestAuthority } from '../../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 test('an entry is about the certificate with its serial number and fingerprint', (t) => {
   const { workload } = createTestAuthority();

@@ -12,7 +12,7 @@ import {
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const trustDomain = 'mesh.local';
 

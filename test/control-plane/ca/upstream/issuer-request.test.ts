@@ -8,10 +8,10 @@ import { CaError, type CaErrorCode } from '../../../../control-plane/ca/ca-error
 import { createIssuerRequests } from '../../../../control-plane/ca/upstream/issuer-request.ts';
 import { sealedStore } from '../../../../control-plane/keys/sealed-store.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
-import { createExternalPki, type ExternalOptions } from '../../../helpers/external-pki.ts';
+import { createExternalPki, type ExternalOptions } from '../../../helpers/pki/external-pki.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
-import { requires } from '../../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const test = requires('openssl');
 const trustDomain = 'mesh.local';

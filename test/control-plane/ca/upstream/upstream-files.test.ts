@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../../../common/clock.ts';
 import { ConfigError } from '../../../../common/config/config-error.ts';
-import { READ_INTERVAL_MS } from '../../../../common/followed-file.ts';
+import { READ_INTERVAL_MS } from '../../../../common/files/followed-file.ts';
 import { openAuthoritySource } from '../../../../control-plane/ca/authorities/source.ts';
 import { CaError } from '../../../../control-plane/ca/ca-error.ts';
 import {
@@ -14,12 +14,12 @@ import {
 } from '../../../../control-plane/ca/upstream/upstream-files.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import { eventually } from '../../../helpers/deadline.ts';
-import { requires } from '../../../helpers/requirements.ts';
-import { createExternalPki } from '../../../helpers/external-pki.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
+import { createExternalPki } from '../../../helpers/pki/external-pki.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { spoiledFiles } from '../../../helpers/spoiled-files.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const test = requires('openssl');
 const trustDomain = 'mesh.local';

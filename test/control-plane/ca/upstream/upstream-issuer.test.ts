@@ -4,8 +4,8 @@ import {
   checkUpstreamIssuer,
   type UpstreamFiles,
 } from '../../../../control-plane/ca/upstream/upstream-issuer.ts';
-import { requires } from '../../../helpers/requirements.ts';
-import { createExternalPki, type ExternalPki } from '../../../helpers/external-pki.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
+import { createExternalPki, type ExternalPki } from '../../../helpers/pki/external-pki.ts';
 
 const test = requires('openssl');
 const trustDomain = 'mesh.local';

@@ -12,11 +12,11 @@ import type { ExecutionContext } from 'ava';
 import { RevocationList } from '../../../../common/pki/revocation.ts';
 import { secureContextOptions } from '../../../../common/pki/tls-options.ts';
 import { createDialBack } from '../../../../control-plane/registry/addresses/dial-back.ts';
-import { costlyChain } from '../../../helpers/costly-chain.ts';
+import { costlyChain } from '../../../helpers/pki/costly-chain.ts';
 import { eventually, within } from '../../../helpers/deadline.ts';
-import { freePort } from '../../../helpers/free-port.ts';
+import { freePort } from '../../../helpers/machine/free-port.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
-import { createTestAuthority, type TestWorkload } from '../../../helpers/test-authority.ts';
+import { createTestAuthority, type TestWorkload } from '../../../helpers/mesh/test-authority.ts';
 
 const mesh = createTestAuthority();
 const api = mesh.workload('shop', 'api');

@@ -1,7 +1,7 @@
 // A control plane that was away for so long that it counted as ended, while its store was moved: it ends when it is back.
 import { join } from 'node:path';
-import { runHauberk } from '../../../helpers/hauberk-process.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { runHauberk } from '../../../helpers/mesh/hauberk-process.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { startEtcdForControlPlanes } from '../../../helpers/etcd/etcd-control-planes.ts';
 
 const test = requires('etcd', 'etcdctl', 'openssl');

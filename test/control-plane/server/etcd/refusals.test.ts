@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { within } from '../../../helpers/deadline.ts';
-import { createExternalPki } from '../../../helpers/external-pki.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { createExternalPki } from '../../../helpers/pki/external-pki.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import {
   startEtcdForControlPlanes,
   type EtcdControlPlanes,

@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runHauberk } from '../../../helpers/hauberk-process.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { runHauberk } from '../../../helpers/mesh/hauberk-process.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { startEtcdForControlPlanes } from '../../../helpers/etcd/etcd-control-planes.ts';
 
 const test = requires('etcd', 'etcdctl', 'openssl');

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { eventually } from '../../../helpers/deadline.ts';
-import { runHauberk, type HauberkProcess } from '../../../helpers/hauberk-process.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { runHauberk, type HauberkProcess } from '../../../helpers/mesh/hauberk-process.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import {
   startEtcdForControlPlanes,
   type EtcdControlPlanes,

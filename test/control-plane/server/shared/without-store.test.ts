@@ -9,7 +9,7 @@ import { BRING_IN_INTERVAL_MS } from '../../../../control-plane/ca/without-store
 import { StoreError } from '../../../../control-plane/store/store-error.ts';
 import { forwarded, type Store } from '../../../../control-plane/store/store.ts';
 import { eventually } from '../../../helpers/deadline.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 import {
   openSharedStore,
   startControlPlaneUnderTest,

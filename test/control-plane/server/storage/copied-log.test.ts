@@ -11,7 +11,7 @@ import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-s
 import type { Store } from '../../../../control-plane/store/store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const WEB = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
 const { logger } = createLogRecorder();

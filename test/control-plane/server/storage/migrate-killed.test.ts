@@ -13,10 +13,10 @@ import type { StoreLocation } from '../../../../control-plane/config/store-locat
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import { within } from '../../../helpers/deadline.ts';
 import { startEtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
-import { runHauberk, startHauberk } from '../../../helpers/hauberk-process.ts';
+import { runHauberk, startHauberk } from '../../../helpers/mesh/hauberk-process.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
-import { requires } from '../../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 
 const test = requires('etcd', 'etcdctl');
 const { logger } = createLogRecorder();

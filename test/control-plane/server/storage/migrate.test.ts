@@ -19,10 +19,10 @@ import type { Storage } from '../../../../control-plane/server/storage/storage.t
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../../control-plane/store/store.ts';
 import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
-import { runHauberk } from '../../../helpers/hauberk-process.ts';
+import { runHauberk } from '../../../helpers/mesh/hauberk-process.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
-import { requires } from '../../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 import { openForTest } from '../../store/etcd/etcd-under-test.ts';
 
 const test = requires('etcd', 'etcdctl');

@@ -6,7 +6,7 @@ import type { EtcdTls } from '../../../../control-plane/store/etcd/members.ts';
 import { eventually } from '../../../helpers/deadline.ts';
 import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
 import { createEtcdFiles } from '../../../helpers/etcd/etcd-files.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { putKey } from '../contract/operations.ts';
 import { recordWatch } from '../contract/watch-recorder.ts';
 import { openForTest } from './etcd-under-test.ts';

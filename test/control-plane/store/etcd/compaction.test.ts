@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava';
 import type { Store } from '../../../../control-plane/store/store.ts';
 import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
 import { startRelay, type SwitchableRelay } from '../../../helpers/etcd/switchable-relay.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { put, putKey } from '../contract/operations.ts';
 import { recordWatch } from '../contract/watch-recorder.ts';
 import { openForTest } from './etcd-under-test.ts';

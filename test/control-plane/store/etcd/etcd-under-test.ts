@@ -11,9 +11,9 @@ import type { Store } from '../../../../control-plane/store/store.ts';
 import { createKeyedMutex } from '../../../../control-plane/keyed-mutex.ts';
 import { mayReject } from '../../../../common/ignored.ts';
 import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { fileScope, type Scope } from '../../../helpers/scope.ts';
-import { isPresent } from '../../../helpers/system-programs.ts';
+import { isPresent } from '../../../helpers/machine/system-programs.ts';
 import { registerStoreContract } from '../contract.ts';
 import type { StoreFactory } from '../contract/store-under-test.ts';
 

@@ -5,7 +5,7 @@ import type { EtcdStoreOptions } from '../../../../control-plane/store/etcd/etcd
 import type { Store } from '../../../../control-plane/store/store.ts';
 import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { put, putKey } from '../contract/operations.ts';
 import { recordWatch, type WatchRecorder } from '../contract/watch-recorder.ts';
 import { openForTest } from './etcd-under-test.ts';

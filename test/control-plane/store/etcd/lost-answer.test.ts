@@ -5,7 +5,7 @@ import type { Store } from '../../../../control-plane/store/store.ts';
 import { eventually } from '../../../helpers/deadline.ts';
 import { startEtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
 import { startRelay, type SwitchableRelay } from '../../../helpers/etcd/switchable-relay.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { put, putKey } from '../contract/operations.ts';
 import { recordWatch } from '../contract/watch-recorder.ts';
 import { openForTest } from './etcd-under-test.ts';

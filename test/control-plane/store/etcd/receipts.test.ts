@@ -3,7 +3,7 @@
 import { eventually } from '../../../helpers/deadline.ts';
 import { startEtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
 import { startRelay } from '../../../helpers/etcd/switchable-relay.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { put, putKey } from '../contract/operations.ts';
 import { openForTest, ownPrefix } from './etcd-under-test.ts';
 

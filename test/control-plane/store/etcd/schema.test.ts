@@ -1,6 +1,6 @@
 // What is under the prefix is looked at before anything is read or written there.
 import { startEtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
-import { requires } from '../../../helpers/requirements.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
 import { putKey } from '../contract/operations.ts';
 import { openForTest } from './etcd-under-test.ts';
 

@@ -11,7 +11,7 @@ import {
   REPORT,
   snapshot,
   syncUnderTest,
-} from '../../../helpers/sync-under-test.ts';
+} from '../../../helpers/mesh/sync-under-test.ts';
 
 async function viewAt(client: SyncClient, version: number): Promise<void> {
   await eventually(`version ${version} of the view`, () =>

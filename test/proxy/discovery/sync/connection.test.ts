@@ -6,7 +6,7 @@ import { createSyncConnection } from '../../../../proxy/discovery/sync/connectio
 import { Conversations } from '../../../../proxy/discovery/sync/conversation.ts';
 import type { SyncStream } from '../../../../proxy/discovery/sync/stream.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
-import { newIdentity } from '../../../helpers/sync-under-test.ts';
+import { newIdentity } from '../../../helpers/mesh/sync-under-test.ts';
 
 test('a stream that cannot even be opened is tried again, and said to be lost', async (t) => {
   const clock = createManualClock();

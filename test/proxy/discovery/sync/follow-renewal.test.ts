@@ -13,8 +13,8 @@ import {
   snapshot,
   syncUnderTest,
   type SyncUnderTest,
-} from '../../../helpers/sync-under-test.ts';
-import type { SeenStream } from '../../../helpers/test-control-plane.ts';
+} from '../../../helpers/mesh/sync-under-test.ts';
+import type { SeenStream } from '../../../helpers/mesh/test-control-plane.ts';
 
 interface Rig {
   readonly world: SyncUnderTest;

@@ -22,8 +22,11 @@ import {
   newIdentityOfNextIssuer,
   snapshot,
   syncUnderTest,
-} from '../../../helpers/sync-under-test.ts';
-import { startTestControlPlane, type SeenStream } from '../../../helpers/test-control-plane.ts';
+} from '../../../helpers/mesh/sync-under-test.ts';
+import {
+  startTestControlPlane,
+  type SeenStream,
+} from '../../../helpers/mesh/test-control-plane.ts';
 
 const API = serviceScope({ namespace: 'shop', service: 'api' });
 const DB = serviceScope({ namespace: 'shop', service: 'db' });

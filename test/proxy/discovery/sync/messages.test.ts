@@ -5,7 +5,7 @@ import { RevocationList } from '../../../../common/pki/revocation.ts';
 import { type Revocation, SyncResponse } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import { readResponse } from '../../../../proxy/discovery/sync/messages.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
-import { createTestAuthority } from '../../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 const WEB = 'spiffe://mesh.local/ns/shop/sa/web';
 const { leaf } = createTestAuthority().workload('shop', 'web');

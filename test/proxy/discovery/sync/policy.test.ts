@@ -8,7 +8,7 @@ import {
   OPEN,
   snapshot,
   syncUnderTest,
-} from '../../../helpers/sync-under-test.ts';
+} from '../../../helpers/mesh/sync-under-test.ts';
 import { NO_ROUTES } from '../../../../common/routes/backend-policy.ts';
 
 const ROUTE = { kind: 'http', name: 'a', parents: [], rules: [] };

@@ -11,8 +11,8 @@ import {
   newIdentityOfNextIssuer,
   snapshot,
   syncUnderTest,
-} from '../../../helpers/sync-under-test.ts';
-import { startTestControlPlane } from '../../../helpers/test-control-plane.ts';
+} from '../../../helpers/mesh/sync-under-test.ts';
+import { startTestControlPlane } from '../../../helpers/mesh/test-control-plane.ts';
 
 function apiIds(t: ExecutionContext, client: SyncClient, expected: string[]): void {
   const ids = client.view.endpointsOf('shop', 'api').map(({ instanceId }) => instanceId);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { systemClock } from '../../../../common/clock.ts';
-import { cableTo } from '../../../helpers/cable.ts';
+import { cableTo } from '../../../helpers/machine/cable.ts';
 import { eventually, within } from '../../../helpers/deadline.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import {
@@ -9,13 +9,13 @@ import {
   delta,
   snapshot,
   syncUnderTest,
-} from '../../../helpers/sync-under-test.ts';
+} from '../../../helpers/mesh/sync-under-test.ts';
 import { targetsOf } from '../../../helpers/targets.ts';
-import { createTestAuthority } from '../../../helpers/test-authority.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 import {
   startTestControlPlane,
   type TestControlPlane,
-} from '../../../helpers/test-control-plane.ts';
+} from '../../../helpers/mesh/test-control-plane.ts';
 
 /** Takes the stream that comes next, and answers it. */
 async function answerNext(controlPlane: TestControlPlane, version: number, resumed = false) {

@@ -9,8 +9,8 @@ import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket, WebSocketServer } from 'ws';
 import { eventually, within } from '../../../helpers/deadline.ts';
-import { sendRaw } from '../../../helpers/raw-connection.ts';
-import { startTcpApp } from '../../../helpers/tcp-app.ts';
+import { sendRaw } from '../../../helpers/clients/raw-connection.ts';
+import { startTcpApp } from '../../../helpers/servers/tcp-app.ts';
 import { type PassProxy, startPassProxy } from './pass-proxy.ts';
 
 interface Pair extends PassProxy {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { systemClock } from '../../../../common/clock.ts';
-import { HOST_NETWORK } from '../../../../common/network.ts';
+import { HOST_NETWORK } from '../../../../common/network/network.ts';
 import type {
   BodyReceiver,
   ClientConnection,

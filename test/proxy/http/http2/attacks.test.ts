@@ -3,7 +3,7 @@
 import test from 'ava';
 import { ERROR_CODE } from '../../../../proxy/http2/protocol.ts';
 import { eventually } from '../../../helpers/deadline.ts';
-import { frame, literalHeader } from '../../../helpers/http2-frames.ts';
+import { frame, literalHeader } from '../../../helpers/clients/http2-frames.ts';
 import { goawayCode, uint32 } from '../../http2/harness.ts';
 import { ask, dial, echo, listen, receive } from './harness.ts';
 import { data, GET, headers, POST, rawClient, reset, setting } from './raw-peer.ts';

@@ -3,7 +3,7 @@ import test from 'ava';
 import { once } from 'node:events';
 import { ERROR_CODE, FRAME } from '../../../../proxy/http2/protocol.ts';
 import { eventually, within } from '../../../helpers/deadline.ts';
-import { frame } from '../../../helpers/http2-frames.ts';
+import { frame } from '../../../helpers/clients/http2-frames.ts';
 import { goawayCode, resetCode, uint32 } from '../../http2/harness.ts';
 import { ask, type Message } from './harness.ts';
 import {

@@ -4,7 +4,7 @@ import test from 'ava';
 import type { ServerExchange } from '../../../../proxy/http/exchange.ts';
 import { ERROR_CODE, FRAME } from '../../../../proxy/http2/protocol.ts';
 import { within } from '../../../helpers/deadline.ts';
-import { frame } from '../../../helpers/http2-frames.ts';
+import { frame } from '../../../helpers/clients/http2-frames.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { goawayCode, resetCode } from '../../http2/harness.ts';
 import { listen, responseHead } from './harness.ts';

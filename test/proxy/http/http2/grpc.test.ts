@@ -4,7 +4,11 @@ import * as grpc from '@grpc/grpc-js';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { eventually, within } from '../../../helpers/deadline.ts';
-import { connectGrpcEcho, startGrpcEcho, type GrpcEchoClient } from '../../../helpers/grpc-echo.ts';
+import {
+  connectGrpcEcho,
+  startGrpcEcho,
+  type GrpcEchoClient,
+} from '../../../helpers/servers/grpc-echo.ts';
 import { startTwoEngines, type TwoEngines } from './two-engines.ts';
 
 type Way = 'a socket' | 'a tunnel';

@@ -1,6 +1,6 @@
 // h2spec, the conformance test of HTTP/2, against a server of HTTP: there is nothing that does not apply.
 // `npm run test:peers` fetches it, and runs this (docs/http2.md).
-import { requiresPeer } from '../../../helpers/requirements.ts';
+import { requiresPeer } from '../../../helpers/machine/requirements.ts';
 import { runH2spec } from '../../http2/run-h2spec.ts';
 import { listen, receive, responseHead } from './harness.ts';
 

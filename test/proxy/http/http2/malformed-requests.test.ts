@@ -2,7 +2,7 @@
 // the next request of the same client is served.
 import test from 'ava';
 import { ERROR_CODE, FRAME } from '../../../../proxy/http2/protocol.ts';
-import { frame } from '../../../helpers/http2-frames.ts';
+import { frame } from '../../../helpers/clients/http2-frames.ts';
 import { eventually } from '../../../helpers/deadline.ts';
 import { goawayCode, resetCode } from '../../http2/harness.ts';
 import { echo, listen, receive } from './harness.ts';

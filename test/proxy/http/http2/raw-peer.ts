@@ -7,7 +7,7 @@ import {
   FRAME as TYPE,
 } from '../../../../proxy/http2/protocol.ts';
 import { within } from '../../../helpers/deadline.ts';
-import { frame, literalHeader } from '../../../helpers/http2-frames.ts';
+import { frame, literalHeader } from '../../../helpers/clients/http2-frames.ts';
 import { parseFrames, PREFACE, type SeenFrame, uint32 } from '../../http2/harness.ts';
 import { dial, type Dialled } from './harness.ts';
 

@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, within } from '../../../helpers/deadline.ts';
-import { requires } from '../../../helpers/requirements.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
 import { echo, listen } from './harness.ts';
 import { startTwoEngines } from './two-engines.ts';
 

@@ -5,7 +5,7 @@ import type { ServerExchange } from '../../../../proxy/http/exchange.ts';
 import { SERVER_LIMITS } from '../../../../proxy/http/http2/limits.ts';
 import { encodeHeaders } from '../../../../proxy/http2/hpack/encoder.ts';
 import { eventually } from '../../../helpers/deadline.ts';
-import { frame } from '../../../helpers/http2-frames.ts';
+import { frame } from '../../../helpers/clients/http2-frames.ts';
 import { goawayCode, resetCode } from '../../http2/harness.ts';
 import { echo, listen, receive, responseHead } from './harness.ts';
 import { data, GET, headers, inParts, POST, rawClient, reset } from './raw-peer.ts';

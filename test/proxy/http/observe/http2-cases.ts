@@ -1,6 +1,11 @@
 import { encodeHeaders } from '../../../../proxy/http2/hpack/encoder.ts';
 import type { HeaderField } from '../../../../proxy/http2/hpack/static-table.ts';
-import { CLIENT_PREFACE, END_HEADERS, FRAME, frame } from '../../../helpers/http2-frames.ts';
+import {
+  CLIENT_PREFACE,
+  END_HEADERS,
+  FRAME,
+  frame,
+} from '../../../helpers/clients/http2-frames.ts';
 import { NOTHING, type Case } from './case.ts';
 import type { Step } from './observe.ts';
 

@@ -1,4 +1,4 @@
-import { FRAME, frame } from '../../../helpers/http2-frames.ts';
+import { FRAME, frame } from '../../../helpers/clients/http2-frames.ts';
 import { NOTHING, type Case } from './case.ts';
 import type { Step } from './observe.ts';
 

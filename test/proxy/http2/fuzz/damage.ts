@@ -1,5 +1,5 @@
 import type { Random } from '../../../helpers/random.ts';
-import { frame } from '../../../helpers/http2-frames.ts';
+import { frame } from '../../../helpers/clients/http2-frames.ts';
 import { parseFrames } from '../harness.ts';
 import type { SeenFrame } from '../harness.ts';
 

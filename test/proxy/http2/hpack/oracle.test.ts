@@ -4,7 +4,7 @@ import { connect } from 'node:http2';
 import test from 'ava';
 import { HpackDecoder } from '../../../../proxy/http2/hpack/decoder.ts';
 import { FRAME } from '../../../../proxy/http2/protocol.ts';
-import { frame } from '../../../helpers/http2-frames.ts';
+import { frame } from '../../../helpers/clients/http2-frames.ts';
 import { createRandom } from '../../../helpers/random.ts';
 import type { Random } from '../../../helpers/random.ts';
 import { parseFrames, settled } from '../harness.ts';
