@@ -44,7 +44,7 @@ export class CarriedStream {
     socket.on('drain', () => this.#credit());
     // Always followed by its close.
     socket.on('error', () => undefined);
-    socket.on('close', () => this.#closed());
+    socket.on('close', (hadError) => this.#closed(hadError));
   }
 
   /** Takes what the socket has read. The bytes are copied. */
@@ -136,6 +136,7 @@ export class CarriedStream {
   #sendEnd(): void {
     this.#hasSentEnd = true;
     this.#tunnel.writer.frame(DATA, END_STREAM, this.#id, NOTHING);
+    if (this.#socket?.closed === true) this.#closed(false);
   }
 
   /** What left the socket's queue is taken. Half a window at a time: the other side never waits for the rest. */
@@ -147,8 +148,11 @@ export class CarriedStream {
     this.#tunnel.writer.number(WINDOW_UPDATE, this.#id, taken);
   }
 
-  #closed(): void {
+  #closed(hadError: boolean): void {
     if (this.#isOver) return;
+    // It closes by itself once both directions have ended. What was read may still wait for a window: then its end does this.
+    const waits = this.#isReadOut && this.#hasReceivedEnd && this.#pending !== undefined;
+    if (waits && !hadError) return;
     this.#isOver = true;
     this.#tunnel.forget(this.#id);
     if (this.#hasSentEnd && this.#hasReceivedEnd) return;
