@@ -19,9 +19,9 @@ export interface OwnProgram {
   readonly entry: readonly [string, ...string[]];
 }
 
-/** The folder of package.json, of the sources and of the npm package. */
-const ROOT = join(import.meta.dirname, '../..');
 const FROM_SOURCES = import.meta.filename.endsWith('.ts');
+/** The folder of package.json, of the sources and of the npm package, whose parts are in `lib/`. */
+const ROOT = join(import.meta.dirname, FROM_SOURCES ? '../..' : '..');
 
 /**
  * How to start a process that loads these files, in this order: the last is the program, with what follows
