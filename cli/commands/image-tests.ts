@@ -20,7 +20,7 @@ export function imageTests(env: NodeJS.ProcessEnv): ImageTest {
     const args = ['image', 'inspect', '--format', '{{json .Config}}', '--', image];
     const asked = spawnSync('docker', args, { env, encoding: 'utf8', timeout: TIMEOUT_MS });
     if (asked.status === 0) return testOf(asked.stdout);
-    answers = asked.status !== null && /no such image/i.test(asked.stderr);
+    answers = asked.status !== null && /no such image|invalid reference/i.test(asked.stderr);
     return undefined;
   };
   return (image) => {

@@ -95,7 +95,8 @@ function stagesOf(
   const args = new Map<string, string>();
   const fill = (written: string): string | undefined => {
     const { text, missing } = fillIn(written, (name) => args.get(name));
-    return missing === undefined ? text : undefined;
+    // Such as `${NAME%suffix}`, which a Compose file does not have.
+    return missing === undefined && !text.includes('$') ? text : undefined;
   };
   for (const instruction of instructions) {
     const { name, rest } = instruction;

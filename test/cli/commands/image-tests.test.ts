@@ -6,6 +6,9 @@ import test from 'ava';
 import { imageTests } from '../../../cli/commands/image-tests.ts';
 import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
+/** What Compose leaves of a variable that is not set. */
+const NO_REFERENCE = 'job:$TAG';
+
 /** A client that notes what it is asked, and answers by the name of the image. */
 const CLIENT = `#!/bin/sh
 echo "$*" >>"$0.asked"
@@ -13,6 +16,7 @@ case $* in
 *' -- checked') echo '{"Healthcheck":{"Test":["CMD","look"],"Interval":1}}' ;;
 *' -- plain') echo '{"Cmd":["x"]}' ;;
 *' -- odd') echo '[' ;;
+*' -- job:$TAG') echo 'Error: invalid reference format' >&2; exit 1 ;;
 *' -- gone') echo 'Error: No such image: gone' >&2; exit 1 ;;
 *) echo 'Cannot connect to the Docker daemon' >&2; exit 1 ;;
 esac
@@ -27,13 +31,14 @@ test('an image is asked for its health check once', async (t) => {
     t.deepEqual(testOf('checked'), ['CMD', 'look']);
     t.deepEqual(testOf('plain'), []);
     t.is(testOf('odd'), undefined);
+    t.is(testOf(NO_REFERENCE), undefined);
     t.is(testOf('gone'), undefined);
   }
   t.is(testOf('down'), undefined);
   t.is(testOf('not asked, since no engine answers'), undefined);
   const asked = (await readFile(`${client}.asked`, 'utf8')).trim().split('\n');
   const question = 'image inspect --format {{json .Config}} --';
-  const images = ['checked', 'plain', 'odd', 'gone', 'down'];
+  const images = ['checked', 'plain', 'odd', NO_REFERENCE, 'gone', 'down'];
   t.deepEqual(
     asked,
     images.map((image) => `${question} ${image}`),

@@ -41,6 +41,7 @@ test('a name that stands for another build, or a variable without a value, is no
   t.deepEqual(of('FROM other', { otherContexts: new Set(['base']) }), like('other'));
   t.is(of('FROM base:$TAG'), undefined);
   t.is(of('ARG TAG\nFROM base:$TAG'), undefined);
+  t.is(of('ARG TAG=3\nFROM base:${TAG%x}'), undefined);
   t.deepEqual(of('ARG TAG\nFROM base:$TAG', { args: new Map([['TAG', '3']]) }), like('base:3'));
   t.deepEqual(of('FROM base:$TAG\nHEALTHCHECK CMD x'), health('CMD-SHELL', 'x'));
 });
