@@ -14,7 +14,9 @@ export function readHealth(fields: ServiceFields): HealthSource {
   const healthcheck = isPlainMap(plain) ? plain : {};
   const { test, disable } = healthcheck;
   if (booleanOf(fields.peek(disable ?? false)) === true) return { kind: 'none' };
-  if (test !== undefined && test !== null && test !== '') return { kind: 'test', test };
+  // Docker takes the test of the image for an empty one.
+  const isEmpty = test === '' || (isPlainList(test) && test.length === 0);
+  if (test !== undefined && test !== null && !isEmpty) return { kind: 'test', test };
   const image = fields.text('image')?.value;
   const isTuned = Object.keys(healthcheck).some((key) => key !== 'test' && key !== 'disable');
   const build = readBuild(fields.peek(fields.plain('build') ?? null), (name) => {

@@ -88,6 +88,7 @@ test('a health check of the image is written out, so that it looks for a network
     written: { retries: 9, test: becomes },
     ...mounted,
   });
+  t.deepEqual(check('{ test: [] }', image), { written: { test: becomes }, ...mounted });
   t.deepEqual(check('null', image), { written: { test: becomes }, ...mounted });
 });
 
