@@ -327,6 +327,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     connect: (arrival) =>
       mutex.run(sidecarKey(arrival.record.instanceId), async () => {
         const { instanceId, spiffeId, addresses } = arrival.record;
+        if (arrival.hasEnded()) throw connectionEnded(instanceId);
         requireRoom(view, arrival.record);
         const bounded = withBoundedAllowances(view, arrival.record);
         const present = view.sidecars.get(instanceId);

@@ -179,6 +179,21 @@ test('a connection that has ended before the store answered takes the sidecar fr
   t.deepEqual([a.registry.connected, b.registry.connected], [0, 1]);
 });
 
+test('connections that have ended do not count as coming and going of the one that lasts', async (t) => {
+  const { start } = await rig(t);
+  const a = await start();
+  await a.connect();
+  const hasEnded = () => true;
+  for (let times = 0; times < 5; times += 1) {
+    await t.throwsAsync(a.connect({ addresses: ['10.0.0.2'] }, { hasEnded }), {
+      code: 'connection-ended',
+    });
+  }
+  await a.connect({ addresses: ['10.0.0.3'] });
+  t.is(a.registry.damped, 0);
+  t.deepEqual(a.view.endpoints.get('web-1')?.addresses, ['10.0.0.3']);
+});
+
 test('a sidecar that was lost while the store was gone has as long to come back as after a restart', async (t) => {
   const { clock, start } = await rig(t);
   const a = await start();
