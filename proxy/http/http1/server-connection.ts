@@ -1,4 +1,5 @@
 import type { MonotonicClock } from '../../../common/clock.ts';
+import { WaitingBytes } from '../../http2/waiting-bytes.ts';
 import type { ByteStream, StreamClose, StreamReceiver } from '../../stream/byte-stream.ts';
 import type { ProtocolRefusal, ServerConnection, ServerConnectionHandler } from '../exchange.ts';
 import type { RequestHead } from '../message.ts';
@@ -73,8 +74,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   #state: 'open' | 'lingering' | 'closed' = 'open';
   #exchange: Http1ServerExchange | undefined;
   /** Bytes that wait until the exchange is complete, or started. */
-  #stash: Buffer[] = [];
-  #stashBytes = 0;
+  #stash = new WaitingBytes();
   #isReading = false;
   #hasPeerEnded = false;
   #isFirst = true;
@@ -220,22 +220,18 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   }
 
   #keep(chunk: Buffer, isOwned: boolean): boolean {
-    this.#stash.push(isOwned ? chunk : Buffer.from(chunk));
-    this.#stashBytes += chunk.length;
-    return this.#stashBytes < STASH_BYTES;
+    // One piece of memory: a client may send each byte by itself.
+    this.#stash.append(chunk, isOwned);
+    return this.#stash.length < STASH_BYTES;
   }
 
   #readStash(): void {
     if (this.#isReading) return;
     while (this.#state === 'open' && this.#exchange?.isBlocked !== true) {
-      const stash = this.#stash;
-      const chunk = stash.shift();
-      if (chunk === undefined) break;
-      this.#stashBytes -= chunk.length;
-      // What it leaves comes before what waits already.
-      this.#stash = [];
-      this.#read(chunk, stash.length > 0, true);
-      this.#stash.push(...stash);
+      if (this.#stash.length === 0) break;
+      const { bytes } = this.#stash;
+      this.#stash = new WaitingBytes();
+      this.#read(bytes, false, true);
     }
     if (this.#hasPeerEnded && this.#state === 'open') this.end();
   }
@@ -313,9 +309,8 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   /** Ends our direction, and waits for the end of the client's. */
   #linger(): void {
     this.#state = 'lingering';
-    const bytes = this.#stashBytes;
-    this.#stash = [];
-    this.#stashBytes = 0;
+    const bytes = this.#stash.length;
+    this.#stash = new WaitingBytes();
     if (bytes > 0) this.#stream.consumed(bytes);
     this.#deadline.set(LINGER_MS);
     this.#stream.end();
@@ -340,7 +335,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     this.#state = 'closed';
     this.#deadline.cancel();
     this.writer.discard();
-    this.#stash = [];
+    this.#stash = new WaitingBytes();
     const exchange = this.#exchange;
     this.#exchange = undefined;
     // An exchange of HTTP that is still open has been cut off, even by an orderly end.

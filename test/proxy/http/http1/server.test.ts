@@ -80,6 +80,33 @@ test('every byte is given back once it is out of memory', (t) => {
   t.deepEqual(served[0]?.listener.events, ['end', 'ended']);
 });
 
+test('what waits behind a request is one piece, however small the pieces were that it came in', (t) => {
+  const pieces: number[] = [];
+  const { stream, served } = serve({
+    onRequest: ({ exchange, listener }) => {
+      exchange.attach({
+        data: (chunk) => {
+          pieces.push(chunk.length);
+          return listener.data(chunk);
+        },
+        end: (trailers) => listener.end(trailers),
+        written: (bytes) => listener.written(bytes),
+        spare: () => {},
+        closed: (how) => listener.closed(how),
+      });
+      exchange.start();
+    },
+  });
+  const body = 'x'.repeat(5_000);
+  stream.comes(GET);
+  stream.comes(`${POST}Content-Length: ${body.length}\r\n\r\n${body}${GET.replace('/', '/3')}`, 1);
+  served[0]?.exchange.respond(responseOf(), true);
+  t.is(served[1]?.listener.body, body);
+  served[1]?.exchange.respond(responseOf(), true);
+  t.is(served[2]?.exchange.request.target, '/3');
+  t.deepEqual(pieces, [body.length]);
+});
+
 test('early requests are served one after the other, in order', (t) => {
   const { stream, served } = serve();
   stream.comes(GET.replace('/', '/1') + GET.replace('/', '/2') + GET.replace('/', '/3'));
