@@ -194,6 +194,10 @@ export class IncomingFrames implements FrameHandler {
     const { streamId } = block;
     const state = this.#streams.stateOf(streamId);
     if (state === 'reset') return this.#spend('HEADERS of streams that were reset');
+    if (state === 'closed' && !this.#streams.isRemote(streamId)) {
+      // An answer to a request of ours that was reset so long ago that it is not remembered.
+      return this.#spend('HEADERS of streams that have ended');
+    }
     if (state === 'closed') {
       const sentence = `expected HEADERS of a new stream, got stream ${streamId}, which has ended`;
       throw new ConnectionError('STREAM_CLOSED', sentence);

@@ -272,6 +272,29 @@ test('DATA before the answer breaks a stream of ours, and its connection lives',
   t.is(goawayCode(frames()), undefined);
 });
 
+test('the late answer to a request that was reset long ago ends no other', async (t) => {
+  const { send, connection, frames } = rawPeer({ role: 'client' });
+  const ends: string[] = [];
+  const answers: boolean[] = [];
+  const honest = {
+    headers: () => answers.push(true) > 0,
+    ended: ({ kind }: StreamEnd) => void ends.push(kind),
+  };
+  await send(frame({ type: 4 }));
+  connection.connect('a:1', honest);
+  // More of them than are remembered.
+  for (let count = 0; count < 1_001; count += 1) {
+    connection.connect('a:1', { headers: () => true, ended: () => {} })?.reset(ERROR_CODE.CANCEL);
+  }
+  const answer = Buffer.of(0x88);
+  const answerTo = (stream: number): Buffer =>
+    frame({ type: FRAME.headers, flags: 4, stream, payload: answer });
+  await send(answerTo(3), answerTo(2_003), answerTo(1));
+  t.deepEqual(answers, [true]);
+  t.deepEqual(ends, []);
+  t.is(goawayCode(frames()), undefined);
+});
+
 test('a server may not open streams', async (t) => {
   for (const [stream, code] of [
     [2, 'PROTOCOL_ERROR'],
