@@ -64,6 +64,9 @@ export const IDENTITY_FIELDS: readonly string[] = [
 /** So many names are remembered with what became of them; a client may send any name. */
 const MAX_REMEMBERED = 2_048;
 
+/** A longer name is judged each time: what is remembered is bounded in bytes, too. */
+const MAX_REMEMBERED_LENGTH = 64;
+
 /** Recognises names of fields, in any case, and with `_` for `-`: many frameworks take both for the same. */
 export class FieldNames {
   readonly #names: ReadonlySet<string>;
@@ -79,11 +82,16 @@ export class FieldNames {
   has(name: string): boolean {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
+    if (name.length > MAX_REMEMBERED_LENGTH) return this.#matches(fold(name));
     const folded = fold(name);
-    const has = this.#names.has(folded) || this.#prefixes.some((own) => folded.startsWith(own));
+    const has = this.#matches(folded);
     if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
     this.#known.set(name, has);
     return has;
+  }
+
+  #matches(folded: string): boolean {
+    return this.#names.has(folded) || this.#prefixes.some((own) => folded.startsWith(own));
   }
 
   /** The fields that have other names; the same list when all have. */

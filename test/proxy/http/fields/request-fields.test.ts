@@ -80,6 +80,16 @@ test('names that clients make up do not grow without end', (t) => {
   t.true(names.has('X-A'));
 });
 
+test('a name is recognised whatever its length', (t) => {
+  for (const length of [63, 64, 65, 32_000]) {
+    const rest = 'x'.repeat(length - 'x-forwarded-'.length);
+    for (const again of ['first', 'again']) {
+      t.true(identity.has(`X_Forwarded-${rest}`), `${length} ${again}`);
+      t.false(identity.has(`Y_Forwarded-${rest}`), `${length} ${again}`);
+    }
+  }
+});
+
 test('trailers that would change how a message is read are left out', (t) => {
   const trailers: Field[] = [
     ['X-Sum', '1'],
