@@ -38,7 +38,9 @@ const TREE = buildTree();
  * end-of-string symbol appears
  */
 export function decodeHuffman(bytes: Uint8Array): string {
-  let text = '';
+  // Bytes, since a string that grows by characters stays a node for each of them. The shortest code has five bits.
+  const text = Buffer.allocUnsafe(Math.ceil((bytes.length * 8) / 5));
+  let length = 0;
   let node = 0;
   let pendingBits = 0;
   let pendingOnes = true;
@@ -53,7 +55,8 @@ export function decodeHuffman(bytes: Uint8Array): string {
         continue;
       }
       if (~next === END_OF_STRING) throw malformed('the end-of-string symbol');
-      text += String.fromCharCode(~next);
+      text[length] = ~next;
+      length += 1;
       node = 0;
       pendingBits = 0;
       pendingOnes = true;
@@ -61,7 +64,7 @@ export function decodeHuffman(bytes: Uint8Array): string {
   }
   if (pendingBits > MAX_PADDING_BITS) throw malformed(`${pendingBits} bits of padding`);
   if (!pendingOnes) throw malformed('a padding that is not all ones');
-  return text;
+  return text.toString('latin1', 0, length);
 }
 
 function buildTree(): Int16Array {
