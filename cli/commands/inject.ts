@@ -112,7 +112,7 @@ export function run(context: CliContext): Promise<number> {
     if (injection.output === undefined) return EXIT_CODE.usage;
     if (check) return EXIT_CODE.ok;
     const { switchedOff } = injection;
-    if (switchedOff.length > 0) say(`note: ${switchedOffHealth(switchedOff)}`);
+    if (switchedOff.length > 0) say(`note: ${switchedOffHealth(switchedOff, given.composeV1)}`);
     if (output === undefined) stdout.write(injection.output);
     else await writeOutput(output, injection.output);
     return EXIT_CODE.ok;
@@ -125,9 +125,9 @@ const FILES: Files = {
   readStandardInput: () => readFileSync(0, 'utf8'),
 };
 
-function switchedOffHealth(services: readonly Service[]): string {
+function switchedOffHealth(services: readonly Service[], composeV1: boolean): string {
   const names = services.map(({ name }) => name).join(', ');
-  return `no image is known here for ${names}, so that a health check in it is switched off; to have it, run \`${imageCommand(...services)}\` and inject again (docs/inject.md)`;
+  return `no image is known here for ${names}, so that a health check in it is switched off; to have it, run \`${imageCommand(services, composeV1)}\` and inject again (docs/inject.md)`;
 }
 
 /** Readable for every user, as is usual for Compose files: it has no secret. */

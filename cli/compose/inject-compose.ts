@@ -87,12 +87,12 @@ export function injectCompose(request: InjectRequest): Injection {
     ...findCycles(project),
     ...findTakenNames(project),
     ...findPortClashes(project),
-    ...findUnknownHealth(project, health),
+    ...findUnknownHealth(project, { health, composeV1 }),
   ].sort((one, other) => one.location.line - other.location.line);
   const switchedOff = [...project.services.values()].filter(
     ({ name: service }) => health.get(service)?.kind === 'off',
   );
-  const services = reportServices(project, { problems, health });
+  const services = reportServices(project, { problems, health, composeV1 });
   if (problems.length === 0 && services.every(({ action }) => action !== 'mesh')) {
     const field = fieldsOf(file.document, file.root).get('services');
     const location = file.locationOf(field?.keyNode);

@@ -23,25 +23,25 @@ export interface ServiceReport {
 export interface ReportContext {
   readonly problems: readonly ComposeError[];
   readonly health: ApplicationHealth;
+  /** Whether the file is for Compose 1. */
+  readonly composeV1: boolean;
 }
 
 /** Tells of every service what would be done with it, and why. */
-export function reportServices(
-  project: Project,
-  { problems, health }: ReportContext,
-): readonly ServiceReport[] {
+export function reportServices(project: Project, context: ReportContext): readonly ServiceReport[] {
+  const { problems } = context;
   const reports = [...project.services.values()].map((service) => {
     const wrong = problems.filter((problem) => problem.service === service.name);
     return wrong.length > 0
       ? refused(service.name, wrong, service.replicas)
-      : accepted(project, service, health);
+      : accepted(project, service, context);
   });
   const unread = Map.groupBy(problems, ({ service }) => service ?? '');
   for (const name of ['', ...project.services.keys()]) unread.delete(name);
   return [...reports, ...Array.from(unread, ([name, wrong]) => refused(name, wrong, 1))];
 }
 
-function accepted(project: Project, service: Service, health: ApplicationHealth): ServiceReport {
+function accepted(project: Project, service: Service, context: ReportContext): ServiceReport {
   const treatment = treat(project, service);
   const { name, replicas } = service;
   const own = { service: name, identity: null, replicas, ingress: [] };
@@ -53,7 +53,7 @@ function accepted(project: Project, service: Service, health: ApplicationHealth)
         action: 'mesh',
         identity,
         ingress,
-        notes: notesOn(project, service, { ingress, health }),
+        notes: notesOn(project, service, { ingress, ...context }),
       };
     }
     case 'joins':
@@ -79,7 +79,7 @@ function refused(
 function notesOn(
   project: Project,
   service: Service,
-  { ingress, health }: { readonly ingress: readonly number[]; readonly health: ApplicationHealth },
+  { ingress, health, composeV1 }: ReportContext & { readonly ingress: readonly number[] },
 ): readonly string[] {
   const { annotations, ports, controlsNetwork, filledIn } = service;
   const filled = [...filledIn].map(([name, value]) => `${name}=${value}`);
@@ -90,7 +90,7 @@ function notesOn(
   return [
     permissive && 'accepts plaintext on every port',
     health.get(service.name)?.kind === 'off' &&
-      `a health check of its image is switched off, as the image is not known here: ${imageCommand(service)}, then inject`,
+      `a health check of its image is switched off, as the image is not known here: ${imageCommand([service], composeV1)}, then inject`,
     controlsNetwork && 'is privileged enough to change the rules that keep it in the mesh',
     ingress.length > 0 &&
       !preservesClients(service) &&

@@ -127,6 +127,11 @@ test('where the image is not known, its health check is switched off, and a note
     t.deepEqual(written[service]?.['healthcheck'], { disable: true });
     t.is(written[service]?.['volumes'], undefined);
   }
+  const forV1 = injectText('services: { web: { build: ./nowhere } }', undefined, {
+    ...NO_IMAGE,
+    composeV1: true,
+  });
+  t.regex(forV1.services[0]?.notes.join() ?? '', /: docker-compose build web, then inject/);
   t.notRegex(services[2]?.notes.join() ?? '', /not known/);
   t.deepEqual(written['off']?.['healthcheck'], { disable: true });
   t.false('healthcheck' in (written['out'] ?? {}));
@@ -143,7 +148,14 @@ test('a health check that the file counts on is not switched off: that is refuse
   t.deepEqual(problems(`db: { image: "db:1" }, ${waits}`), [
     'image-unknown compose.yaml:1: service db: web waits until it is healthy, which the image db:1 decides, and that is not known here; run `docker compose pull db` and inject again, or write the test under healthcheck',
   ]);
-  t.regex(problems(`db: { build: ./nowhere }, ${waits}`).join(), /the image demo-db .*build db`/);
+  t.regex(
+    problems(`db: { build: ./nowhere }, ${waits}`).join(),
+    /the image demo-db .*`docker compose build db`/,
+  );
+  t.regex(
+    problems(`db: { build: ./nowhere }, ${waits}`, { ...NO_IMAGE, composeV1: true }).join(),
+    /the image demo_db .*`docker-compose build db`/,
+  );
   t.regex(
     problems('db: { image: db, healthcheck: { interval: 1s } }').join(),
     /its healthcheck has no test, so that the image db decides, and that is not known here/,
