@@ -26,8 +26,11 @@ export function findUnknownHealth(
   return services.flatMap((service) => {
     const change = health.get(service.name);
     if (change?.kind !== 'off') return [];
+    // Compose goes on where an optional one does not become healthy.
     const waiting = services.find(({ dependsOn }) =>
-      dependsOn.some(({ value }) => value.healthy && value.service === service.name),
+      dependsOn.some(
+        ({ value }) => value.healthy && !value.optional && value.service === service.name,
+      ),
     );
     const isTuned = service.health.kind === 'image' && service.health.isTuned;
     if (waiting === undefined && !isTuned) return [];

@@ -169,6 +169,9 @@ test('a health check that the file counts on is not switched off: that is refuse
     }),
     [],
   );
+  const optional = waits.replace('}" }', '}", required: false }');
+  t.deepEqual(problems(`db: { image: db }, ${optional}`), []);
+  t.is(problems(`db: { image: db }, ${optional.replace('false', 'true')}`).length, 1);
   t.deepEqual(problems(`db: { image: db, x-hauberk: { inject: false } }, ${waits}`), []);
 });
 
