@@ -95,10 +95,10 @@ export function readFieldSection(text: string, from: number): FieldSection | und
         transferEncodings.push(value);
         break;
       case 'connection':
-        connection.push(...membersOf(value));
+        for (const member of membersOf(value)) connection.push(member);
         break;
       case 'upgrade':
-        upgrades.push(...membersOf(value));
+        for (const member of membersOf(value)) upgrades.push(member);
         break;
       case 'te':
         if (membersOf(value).includes('trailers')) fields.push([name, 'trailers']);

@@ -29,6 +29,16 @@ test('a head is told in order with its bytes, without what belongs to the connec
   t.true(served[0]?.exchange.isWhole);
 });
 
+test('options of the connection may be any number that the head has room for', (t) => {
+  const { stream, served, refused } = serve({ limits: { headerBytes: 8_000_000 } });
+  const many = 'a,'.repeat(1_000_000);
+  stream.comes(
+    `GET / HTTP/1.1\r\nHost: a.example\r\nConnection: ${many}b\r\nUpgrade: ${many}b\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n`,
+  );
+  t.deepEqual(refused, []);
+  t.deepEqual(served[0]?.exchange.request.fields, [['C', '3']]);
+});
+
 test('head, body and end of a small response leave in one write', (t) => {
   const { stream, served } = serve();
   stream.comes(GET);
