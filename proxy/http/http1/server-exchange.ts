@@ -103,9 +103,9 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
     const isInterim = head.status < 200 && head.status !== 101;
     if (!isInterim || this.isClosed || this.#hasResponded) return;
     if (this.request.version === '1.0') return;
+    // A client that does not read must not make them pile up; but it waits for the one that lets it go on.
+    if (this.#host.writer.isFull && (head.status !== 100 || this.#hasContinued)) return;
     if (head.status === 100) this.#hasContinued = true;
-    // A client that does not read must not make them pile up.
-    if (this.#host.writer.isFull) return;
     this.#host.writer.whole(
       writeResponseHead({ ...head, upgrade: undefined }, undefined, undefined),
     );

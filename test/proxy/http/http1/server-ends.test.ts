@@ -162,6 +162,22 @@ test('a client that was not told to go on is not kept: its body may come or not'
   t.deepEqual(told.listener.events, ['end', 'ended']);
 });
 
+test('a client that does not read gets the 100 that it waits for, and no more of the others', (t) => {
+  const head = `${POST}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`;
+  const { stream, exchange, listener } = one(t, head);
+  stream.takes = false;
+  exchange.inform(responseOf({ status: 103, reason: 'Early Hints' }));
+  exchange.inform(responseOf({ status: 103, reason: 'Left Out' }));
+  exchange.inform(responseOf({ status: 100, reason: 'Continue' }));
+  exchange.inform(responseOf({ status: 100, reason: 'Left Out' }));
+  t.is(stream.sentText, 'HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n');
+  stream.take();
+  exchange.respond(EMPTY, true);
+  t.notRegex(stream.sentText, /Connection/);
+  stream.comes('hello');
+  t.deepEqual(listener.events, ['end', 'ended']);
+});
+
 test('a broken body is answered with 400, or breaks off the response that has begun', async (t) => {
   const head = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
   const unanswered = one(t, `${head}5\r\nhello`);
