@@ -47,7 +47,7 @@ const IDENTITY_QUESTION_RATE: Rate = { burst: 50_000, perSecond: 2_000 };
  */
 const MESSAGE_RATE: Rate = { burst: 100_000, perSecond: 20_000 };
 
-/** What 500 more items in a message take, in small messages. */
+/** What 1,000 more reads in a message take, in small messages. */
 const LARGE = 8;
 
 /** A person who mistypes is within it. */
@@ -78,7 +78,7 @@ export interface CallerLimits {
   readonly messages: {
     /** One is about to be read. @throws RequestError `rate-limited` */
     admit(spiffeId: string): void;
-    /** What it has cost, as `messageCost` says, which may be more than was left. */
+    /** What it has cost, of which its reader says how much; it may be more than was left. */
     charge(spiffeId: string, cost: number): void;
   };
   /** One of its endpoints comes, or moves. @throws RequestError `rate-limited` */

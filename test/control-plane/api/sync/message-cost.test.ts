@@ -1,10 +1,7 @@
 /** One sidecar cannot keep a control plane busy with messages of which reading takes long. */
 import test from 'ava';
 import { RateLimited, RequestError } from '../../../../control-plane/api/request-error.ts';
-import {
-  createMessageReader,
-  messageCost,
-} from '../../../../control-plane/api/sync/message-cost.ts';
+import { createMessageReader } from '../../../../control-plane/api/sync/message-cost.ts';
 import { SyncRequest } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import type { PeerReached } from '../../../../proto/gen/hauberk/v1/question.ts';
 import { startControlPlaneUnderTest } from '../../control-plane-under-test.ts';
@@ -25,12 +22,81 @@ const answerOf = (count: number) => {
   return { $case: 'answer', value: { id: 1, answer: { $case: 'peers', value } } } as const;
 };
 
+/** What an identity is charged for messages, whatever becomes of them. */
+function chargedFor(...messages: readonly Uint8Array[]): number[] {
+  const charged: number[] = [];
+  const recorder = {
+    admit: () => undefined,
+    charge: (_spiffeId: string, cost: number) => void charged.push(cost),
+  };
+  for (const bytes of messages) {
+    const clock = createManualClock();
+    const read = createMessageReader({
+      spiffeId: 'web',
+      limits: { messages: recorder },
+      clock,
+    });
+    try {
+      read(bytes);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+    }
+  }
+  return charged;
+}
+
+const encode = (message: SyncRequest['message']): Buffer =>
+  Buffer.from(SyncRequest.encode({ message }).finish());
+
 test('a message counts for more the more items are in it, at any depth', (t) => {
   const acknowledgement = { version: 1, bundleVersion: 1 };
-  t.is(messageCost({ message: { $case: 'acknowledgement', value: acknowledgement } }), 1);
-  t.is(messageCost({ message: answerOf(499) }), 1);
-  t.is(messageCost({ message: answerOf(5_000) }), 11);
-  t.is(messageCost({ message: undefined }), 1);
+  const messages = [
+    encode({ $case: 'acknowledgement', value: acknowledgement }),
+    encode(answerOf(490)),
+    encode(answerOf(5_000)),
+    Buffer.alloc(0),
+  ];
+  t.deepEqual(chargedFor(...messages), [1, 1, 11, 1]);
+});
+
+test('what is read and is not there afterwards counts as well', (t) => {
+  /** The message that has only this one field, of up to 2 MiB. */
+  const inField = (tag: number, content: Buffer): Buffer => {
+    const { length } = content;
+    const sized = [tag, (length & 127) | 128, ((length >> 7) & 127) | 128, length >> 14];
+    return Buffer.concat([Buffer.from(sized), content]);
+  };
+  const repeated = (hex: string): Buffer => Buffer.alloc(320_000, hex, 'hex');
+  t.deepEqual(
+    chargedFor(
+      // `hello` and `report`, empty.
+      repeated('0a00'),
+      repeated('1a00'),
+      // `state` in one `answer`.
+      inField(0x42, repeated('1200')),
+      // A field that is not known, outside and inside of a group.
+      repeated('7a00'),
+      Buffer.concat([Buffer.from('7b', 'hex'), repeated('7a00'), Buffer.from('7c', 'hex')]),
+      // Malformed, at the very end.
+      Buffer.concat([repeated('0a00'), Buffer.from('ff', 'hex')]),
+      // Numbers in one list: `counts` of `request_durations` in an edge of a `traffic_report`.
+      [0x12, 0x6a, 0x0a, 0x32].reduce((content, tag) => inField(tag, content), repeated('01')),
+    ),
+    Array.from({ length: 7 }, () => 321),
+  );
+});
+
+test('an honest answer of thousands of peers is cheap', (t) => {
+  const peer: PeerReached = {
+    instanceId: 'web-1',
+    spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
+    address: '10.0.0.1',
+    hbonePort: 15_008,
+    reason: 'reached',
+  };
+  const value = { peers: Array.from({ length: 3_000 }, () => peer), omitted: 0 };
+  const answer = { id: 1, answer: { $case: 'peers', value } } as const;
+  t.deepEqual(chargedFor(encode({ $case: 'answer', value: answer })), [37]);
 });
 
 test('a stream with a message of very many items is ended, and one with a full report is not', async (t) => {
