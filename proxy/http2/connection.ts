@@ -214,7 +214,7 @@ export class Http2Connection implements StreamHost {
     for (let from = 0; from < allowed;) {
       const to = Math.min(allowed, from + this.#peer.maxFrameBytes);
       frames.data(stream.id, chunk, from, to);
-      this.#guard.earn(to - from);
+      this.#guard.sent(to - from, to < chunk.length);
       from = to;
     }
     stream.sendWindowBytes -= allowed;

@@ -7,6 +7,9 @@ const EARNED_BY_DATA = 4;
 /** So much data pays for one more: readers in small steps open both windows every 4 KiB. */
 const BYTES_PER_EARNED = 1024;
 
+/** Less than this pays for nothing where the peer's windows have cut it off. Windows of 100 bytes are opened by 50. */
+const LEAST_CUT_BYTES = 32;
+
 /**
  * Bounds the frames that make us work and carry nothing: PING, SETTINGS, PRIORITY, RST_STREAM,
  * WINDOW_UPDATE, empty DATA and frames of unknown types (RFC 9113 section 10.5, CVE-2019-9512 and its
@@ -21,7 +24,12 @@ export class FloodGuard {
     this.#frames = new TokenBucket(clock, rate);
   }
 
-  /** A frame with so much data was sent or received. */
+  /** A frame with so much data was sent; `isCut` when more waits (CVE-2019-9511). */
+  sent(bytes: number, isCut: boolean): void {
+    if (!isCut || bytes >= LEAST_CUT_BYTES) this.earn(bytes);
+  }
+
+  /** A frame with so much data was received, or one of header fields was sent. */
   earn(bytes: number): void {
     this.#frames.give(EARNED_BY_DATA + Math.floor(bytes / BYTES_PER_EARNED));
   }

@@ -121,6 +121,29 @@ test('other requests are answered with 400; too many of them end the connection'
   t.true(connection.isClosed);
 });
 
+for (const [step, isFlood] of [
+  [1, true],
+  [32, false],
+] as const) {
+  test(`a peer that opens its window by ${step} is ${isFlood ? 'a flood' : 'served'}`, async (t) => {
+    const { send, frames } = rawPeer({
+      limits: { flood: { burst: 20, perSecond: 1 } },
+      onConnect: (stream) => {
+        stream.sendHead([[':status', '200']], false);
+        stream.write(Buffer.alloc(64 * 1024));
+      },
+    });
+    const noWindow = frame({
+      type: FRAME.settings,
+      payload: Buffer.concat([Buffer.of(0, 4), uint32(0)]),
+    });
+    await send(PREFACE, noWindow, connectFrame(1));
+    const more = frame({ type: FRAME.windowUpdate, stream: 1, payload: uint32(step) });
+    for (let round = 0; round < 100; round += 1) await send(more);
+    t.is(goawayCode(frames()), isFlood ? ERROR_CODE.ENHANCE_YOUR_CALM : undefined);
+  });
+}
+
 test('a peer may not have more streams than it was allowed', async (t) => {
   const { send, frames, heard } = rawPeer({ limits: { maxConcurrentStreams: 2 } });
   await send(PREFACE, connectFrame(1), connectFrame(3), connectFrame(5));

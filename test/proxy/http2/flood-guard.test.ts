@@ -37,6 +37,17 @@ test('data pays for the frames that manage it', (t) => {
   t.is(spendAll(guard, 100), 10, 'never more than the burst');
 });
 
+test('what is sent in crumbs, as the peer opens its window by crumbs, pays for nothing', (t) => {
+  const guard = new FloodGuard(createManualClock(), LIMITS);
+  t.is(spendAll(guard, 100), 10);
+  guard.sent(31, true);
+  t.is(spendAll(guard, 100), 0);
+  guard.sent(32, true);
+  t.is(spendAll(guard, 100), 4);
+  guard.sent(1, false);
+  t.is(spendAll(guard, 100), 4);
+});
+
 for (const stepMs of [-3_600_000, 3_600_000]) {
   test(`a step of the wall clock by ${stepMs} ms gives nothing, and takes nothing`, async (t) => {
     const clock = createManualClock();
