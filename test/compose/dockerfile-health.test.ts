@@ -41,6 +41,8 @@ const DOCKERFILES: readonly (readonly [text: string, target?: string | undefined
       undefined,
       'STAGE=two',
     ],
+    [`FROM ${BASE_IMAGE}\nENV A=b\\\\\nHEALTHCHECK CMD one`],
+    [`# A comment.\n# escape=\`\nFROM ${BASE_IMAGE}\nENV A=\`\nHEALTHCHECK CMD one`],
     ['FROM BUILT-1\nENV A=b'],
     ['FROM BUILT-1\nHEALTHCHECK NONE'],
   ];

@@ -52,15 +52,20 @@ export function builtTest(text: string, build: BuildSource): BuiltTest | undefin
     const { base } = stage;
     if (base === undefined || build.otherContexts.has(base)) return undefined;
     if (base === 'scratch') return { kind: 'test', test: [] };
-    const earlier = indexOf(stages.slice(0, index), base);
+    // By name only: a number is an image here.
+    const earlier = indexOfName(stages.slice(0, index), base);
     if (earlier < 0) return { kind: 'image', image: base };
     index = earlier;
   }
 }
 
 function indexOf(stages: readonly Stage[], name: string): number {
-  const index = stages.findLastIndex((one) => one.name === name.toLowerCase());
+  const index = indexOfName(stages, name);
   return index < 0 && /^\d+$/.test(name) && Number(name) < stages.length ? Number(name) : index;
+}
+
+function indexOfName(stages: readonly Stage[], name: string): number {
+  return stages.findLastIndex((one) => one.name === name.toLowerCase());
 }
 
 /** It would count in what begins with this stage, not here. */
@@ -117,18 +122,29 @@ function stagesOf(
   return stages;
 }
 
-/** Begins a text of several lines, which ends with a line of that word. */
-const HEREDOC = /<<(-?)(["']?)([A-Za-z_]\w*)\2/g;
+/** A word of a shell, with its quotes. */
+const WORD = /(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs;
+
+/** A word that begins a text of several lines, which ends with a line of the word behind it. */
+const HEREDOC = /^\d*<<(-?)([^<]+)$/s;
+
+/** Has the backtick for the escape character; only other directives may stand before it. */
+const BACKTICK =
+  /^(?:#[ \t]*[a-z][a-z\d]*[ \t]*=[^\n]*\n)*#[ \t]*escape[ \t]*=[ \t]*`[ \t\r]*(?:\n|$)/i;
 
 /** The instructions of a Dockerfile (Dockerfile reference, "Format" and "Parser directives"). */
 function instructionsOf(text: string): readonly Instruction[] {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const escape = /^(?:#.*\n)*#\s*escape\s*=\s*`/i.test(text) ? '`' : '\\';
+  const written = text.replace(/^\uFEFF/, '');
+  const lines = written.split(/\r?\n/);
+  const escape = BACKTICK.test(written) ? '`' : '\\';
+  // Two of them stand for the character itself.
+  const goesOn = (line: string): boolean =>
+    line.endsWith(escape) && !line.endsWith(escape + escape);
   const instructions: Instruction[] = [];
   for (let at = 0; at < lines.length; at += 1) {
     let line = lines[at]?.trim() ?? '';
     if (isNothing(line)) continue;
-    while (line.endsWith(escape) && at + 1 < lines.length) {
+    while (goesOn(line) && at + 1 < lines.length) {
       do at += 1;
       while (at + 1 < lines.length && isNothing(lines[at] ?? ''));
       line = line.slice(0, -1) + (lines[at] ?? '').trimEnd();
@@ -136,7 +152,7 @@ function instructionsOf(text: string): readonly Instruction[] {
     const [, name = '', rest = ''] = /^(\w+)\s*(.*)$/s.exec(line) ?? [];
     const instruction = { name: name.toUpperCase(), rest: rest.trim() };
     instructions.push(instruction);
-    if (['RUN', 'COPY', 'ADD'].includes(instruction.name)) at = afterHeredocs(lines, at, rest);
+    if (/^(?:ONBUILD\s+)?(?:RUN|COPY|ADD)\s/i.test(line)) at = afterHeredocs(lines, at, rest);
   }
   return instructions;
 }
@@ -148,9 +164,12 @@ function isNothing(line: string): boolean {
 /** The last line of the texts that an instruction has; where one does not end, it is none. */
 function afterHeredocs(lines: readonly string[], from: number, rest: string): number {
   let at = from;
-  for (const [, dash, , word] of rest.matchAll(HEREDOC)) {
+  for (const [word] of rest.matchAll(WORD)) {
+    const [, dash, quoted = ''] = HEREDOC.exec(word) ?? [];
+    if (quoted === '') continue;
+    const delimiter = quoted.replace(/\\(.)|["']/gs, '$1');
     const isEnd = (line: string): boolean =>
-      (dash === '-' ? line.replace(/^\t+/, '') : line) === word;
+      (dash === '-' ? line.replace(/^\t+/, '') : line) === delimiter;
     const end = lines.findIndex((line, index) => index > at && isEnd(line));
     if (end >= 0) at = end;
   }

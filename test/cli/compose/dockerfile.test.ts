@@ -22,6 +22,9 @@ test('texts of several lines are no instructions', (t) => {
   for (const [begin, end] of [
     ['RUN <<EOF', 'EOF'],
     ['RUN <<-"EOF" sh', '\tEOF'],
+    ['RUN <<1EOF', '1EOF'],
+    ['RUN 3<<"my-eof" sh', 'my-eof'],
+    ["ONBUILD COPY <<'a b' /x/", 'a b'],
     ['COPY <<A <<B /x/', `A\n${body}\nB`],
   ]) {
     t.deepEqual(
@@ -30,10 +33,37 @@ test('texts of several lines are no instructions', (t) => {
     );
     t.deepEqual(of(`FROM base\n${begin}\n${body}\n${end}\n`), like('base'));
   }
-  t.deepEqual(
-    of('FROM base\nRUN echo $((1<<BITS))\nHEALTHCHECK CMD real\n'),
-    health('CMD-SHELL', 'real'),
-  );
+  for (const line of ['RUN echo $((1<<BITS))', 'RUN echo " <<BITS"', 'ENV A <<BITS']) {
+    t.deepEqual(
+      of(`FROM base\n${line}\nHEALTHCHECK CMD real\nRUN true \\\nBITS\nBITS`),
+      health('CMD-SHELL', 'real'),
+      line,
+    );
+  }
+});
+
+test('two escape characters do not continue a line, and one does', (t) => {
+  const checked = (escape: string, end: string): unknown =>
+    of(`${escape}FROM base\nRUN echo ${end}\nHEALTHCHECK CMD x`);
+  t.deepEqual(checked('', '\\'), like('base'));
+  t.deepEqual(checked('', '\\\\'), health('CMD-SHELL', 'x'));
+  t.deepEqual(checked('# escape=`\n', '`'), like('base'));
+  t.deepEqual(checked('# escape=`\n', '``'), health('CMD-SHELL', 'x'));
+});
+
+test('only other directives stand before that of the escape character', (t) => {
+  for (const before of ['', '# syntax=docker/dockerfile:1\n', '\uFEFF', '#check = skip=all\r\n']) {
+    t.deepEqual(of(`${before}# Escape = \`\nFROM base\nRUN x \`\nHEALTHCHECK CMD x`), like('base'));
+  }
+  for (const before of ['# A comment.\n', '\n', 'ARG A\n']) {
+    const text = `${before}# escape=\`\nFROM base\nRUN x \`\nHEALTHCHECK CMD x`;
+    t.deepEqual(of(text), health('CMD-SHELL', 'x'), before);
+  }
+});
+
+test('a number after FROM is an image', (t) => {
+  t.deepEqual(of('FROM base\nHEALTHCHECK CMD x\nFROM 0'), like('0'));
+  t.deepEqual(of('FROM base AS a\nHEALTHCHECK CMD x\nFROM A'), health('CMD-SHELL', 'x'));
 });
 
 test('a name that stands for another build, or a variable without a value, is not told', (t) => {
