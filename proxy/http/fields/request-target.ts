@@ -56,9 +56,23 @@ export function isAmbiguous(
   pathPrefix: string,
   matches: (path: string) => boolean,
 ): boolean {
-  if (!MAY_DECODE.test(path)) return false;
+  const hasParameters = MAY_HAVE_PARAMETERS.test(path);
+  if (!hasParameters && !MAY_DECODE.test(path)) return false;
   if (pathPrefix !== '/' && HIDDEN_SEPARATOR.test(path)) return true;
-  return !matches(decodedPath(path));
+  const decoded = decodedPath(path);
+  if (!matches(decoded)) return true;
+  // Servers take parameters off before they decode, or after it.
+  return (
+    hasParameters &&
+    !(matches(decodedPath(withoutParameters(path))) && matches(withoutParameters(decoded)))
+  );
+}
+
+const MAY_HAVE_PARAMETERS = /;|%3b/i;
+
+/** Without what follows `;` in each segment: many servers find what they serve without it (RFC 3986 section 3.3). */
+function withoutParameters(path: string): string {
+  return path.replaceAll(/;[^/]*/g, '').replaceAll(/\/{2,}/g, '/');
 }
 
 const UP = /\/\.{1,2}(?:[/;]|$)/;

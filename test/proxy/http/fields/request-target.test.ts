@@ -94,10 +94,22 @@ for (const [path, prefix, isRefused] of [
   ['/%61dmin', '/', true],
   ['/%2fadmin', '/', true],
   ['//admin', '/', true],
+  ['/admin;x=1', '/', true],
+  ['/admin;/users', '/', true],
+  ['/admin%3bx/users', '/', true],
+  ['/;x/admin', '/', true],
+  ['/;x;y//admin', '/', true],
+  ['/%61dmin;x', '/', true],
+  ['/;%2fx/admin', '/', true],
+  ['/%3bx/admin', '/', true],
+  ['/a;x=1/b;y', '/', false],
+  ['/a;/admin', '/', false],
+  ['/raw/a;x=1', '/raw', false],
+  ['/raw/;x', '/raw', false],
 ] as const) {
   test(`${path} with a route for ${prefix} is ${isRefused ? 'refused' : 'taken'}`, (t) => {
     const matches = (other: string): boolean =>
-      prefix === '/' ? !other.startsWith('/admin') : other.startsWith(`${prefix}/`);
+      prefix === '/' ? !/^\/admin(?:\/|$)/.test(other) : other.startsWith(`${prefix}/`);
     t.is(isAmbiguous(path, prefix, matches), isRefused);
   });
 }
