@@ -1,3 +1,10 @@
+let factor = 1;
+
+/** Makes all deadlines of this test file longer: for programs that run under an emulator. */
+export function lengthenDeadlines(times: number): void {
+  factor = times;
+}
+
 /**
  * Waits for something that should happen, and says what did not when it takes too long. The deadline
  * is there to end a broken test, not to measure: it is far longer than the event can take.
@@ -8,9 +15,10 @@ export async function within<T>(
   deadlineMs = 45_000,
 ): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
+  const longMs = deadlineMs * factor;
   const timeout = setTimeout(() => {
-    reject(new Error(`within ${deadlineMs / 1000} s this did not happen: ${what}`));
-  }, deadlineMs);
+    reject(new Error(`within ${longMs / 1000} s this did not happen: ${what}`));
+  }, longMs);
   try {
     return await Promise.race([promise, late]);
   } finally {
@@ -26,12 +34,13 @@ export async function eventually<T>(
   ask: () => Promise<T | undefined> | T | undefined,
   deadlineMs = 45_000,
 ): Promise<T> {
-  const endMs = Date.now() + deadlineMs;
+  const longMs = deadlineMs * factor;
+  const endMs = Date.now() + longMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (Date.now() > endMs) {
-      throw new Error(`within ${deadlineMs / 1000} s this did not happen: ${what}`);
+      throw new Error(`within ${longMs / 1000} s this did not happen: ${what}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
