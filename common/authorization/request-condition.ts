@@ -42,7 +42,7 @@ export function meetsCondition(
   );
 }
 
-/** Takes off what follows a `;` in each segment (RFC 3986 section 3.3). */
+/** Takes off what follows a `;` in each segment (RFC 3986 section 3.3), and segments that were nothing else. */
 function withoutParameters(path: string): string {
-  return path.replace(/;[^/]*/g, '');
+  return path.replaceAll(/;[^/]*/g, '').replaceAll(/\/{2,}/g, '/');
 }
