@@ -11,7 +11,10 @@ import { readFailure } from './etcd-error.ts';
  * @returns its number, from 1 to 2^48
  * @throws StoreError
  */
-export async function grantLease(client: EtcdClient, seconds: number): Promise<number> {
+export async function grantLease(
+  client: Pick<EtcdClient, 'call'>,
+  seconds: number,
+): Promise<number> {
   const id = 1 + randomBytes(6).readUIntBE(0, 6);
   try {
     await client.call(LeaseService.leaseGrant, { TTL: seconds, ID: id });
@@ -22,13 +25,16 @@ export async function grantLease(client: EtcdClient, seconds: number): Promise<n
 }
 
 /** False when there is no such lease. @throws StoreError */
-export async function keepLeaseAlive(client: EtcdClient, id: number): Promise<boolean> {
+export async function keepLeaseAlive(
+  client: Pick<EtcdClient, 'call'>,
+  id: number,
+): Promise<boolean> {
   const { TTL } = await client.call(LeaseService.leaseKeepAlive, { ID: id });
   return TTL > 0;
 }
 
 /** Ends the lease, if there is one. @throws StoreError */
-export async function revokeLease(client: EtcdClient, id: number): Promise<void> {
+export async function revokeLease(client: Pick<EtcdClient, 'call'>, id: number): Promise<void> {
   try {
     await client.call(LeaseService.leaseRevoke, { ID: id });
   } catch (error) {

@@ -46,7 +46,7 @@ export interface TransactionOutcome {
 
 /** What receipts take. */
 export interface ReceiptsOptions {
-  readonly client: EtcdClient;
+  readonly client: Pick<EtcdClient, 'call' | 'names'>;
   /** What the keys of receipts begin with. */
   readonly prefix: string;
   readonly clock: MonotonicClock;
@@ -102,8 +102,9 @@ export class Receipts implements Closeable {
   }
 
   /**
-   * Deletes all receipts, with their lease. A transaction that is still under way is not made then: its receipt is not as
-   * it was, or the lease that it is put on is gone. Where etcd does not answer, they go when the lease ends.
+   * Deletes all receipts, with their lease. A transaction that is still under way then is not made any more: the lease
+   * that its receipt is put on is gone. Where etcd does not answer, the receipts go when the lease ends, and what is
+   * under way may be made until then.
    */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -189,6 +190,8 @@ export class Receipts implements Closeable {
   }
 
   async #make(): Promise<Receipt> {
+    // Its lease would not be revoked.
+    if (this.#closed) throw closedError();
     this.#lease ??= grantLease(this.#options.client, LEASE_SECONDS);
     const granting = this.#lease;
     try {
