@@ -105,7 +105,7 @@ interface EtcdStoreParts {
 class OpenedEtcdStore implements EtcdStore {
   readonly #parts: EtcdStoreParts;
   readonly #watches = new Set<EtcdWatch>();
-  #closed = false;
+  #leaving: Promise<void> | undefined;
 
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
@@ -198,10 +198,11 @@ class OpenedEtcdStore implements EtcdStore {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    // Closed again meanwhile, it would end the calls of the first time.
+    this.#leaving ??= leave(this.#parts);
     for (const watch of this.#watches) watch.close();
     this.#watches.clear();
-    await leave(this.#parts);
+    await this.#leaving;
   }
 
   /**
@@ -229,7 +230,7 @@ class OpenedEtcdStore implements EtcdStore {
   }
 
   #open(): EtcdStoreParts {
-    if (this.#closed) throw closedError();
+    if (this.#leaving !== undefined) throw closedError();
     return this.#parts;
   }
 }
