@@ -38,7 +38,7 @@ import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
 import { readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
 import type { StreamLag, SyncLag } from './lag.ts';
-import { createMessageReader } from './message-cost.ts';
+import { createMessageReader } from './message-reader.ts';
 import { encodeQuestion, encodeServerTime, encodeWatch } from './messages.ts';
 
 /** What the streams need. */

@@ -1,7 +1,7 @@
 /** One sidecar cannot keep a control plane busy with messages of which reading takes long. */
 import test from 'ava';
 import { RateLimited, RequestError } from '../../../../control-plane/api/request-error.ts';
-import { createMessageReader } from '../../../../control-plane/api/sync/message-cost.ts';
+import { createMessageReader } from '../../../../control-plane/api/sync/message-reader.ts';
 import { SyncRequest } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import type { PeerReached } from '../../../../proto/gen/hauberk/v1/question.ts';
 import { startControlPlaneUnderTest } from '../../control-plane-under-test.ts';

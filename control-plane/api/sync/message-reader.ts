@@ -60,6 +60,7 @@ class CountingReader extends BinaryReader {
 
   constructor(bytes: Uint8Array) {
     super(bytes);
+    // A field of each reader, which no method of a subclass replaces.
     const { uint32 } = this;
     this.uint32 = () => {
       this.reads += 1;
