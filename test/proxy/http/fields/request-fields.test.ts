@@ -1,4 +1,6 @@
 /** What a service is told of a client, and what a client cannot say of itself: in fields and in trailers. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { FieldNames, IDENTITY_FIELDS } from '../../../../proxy/http/fields/identity-fields.ts';
 import { requestFields } from '../../../../proxy/http/fields/request-fields.ts';
@@ -93,6 +95,22 @@ test('a name is recognised whatever its length', (t) => {
       t.false(identity.has(`Y_Forwarded-${rest}`), `${length} ${again}`);
     }
   }
+});
+
+test('names that a client makes long are not remembered', (t) => {
+  const names = new FieldNames(IDENTITY_FIELDS);
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  // Of one node each, as a name is that was read.
+  for (let at = 0; at < 2_000; at += 1) {
+    t.false(names.has(Buffer.alloc(32_000, `n${at}-`).toString('latin1')));
+  }
+  collectGarbage();
+  const kept = process.memoryUsage().heapUsed - before;
+  t.true(kept < 16_000_000, `${kept} bytes of 64 MB`);
+  t.true(names.has('forwarded'), 'and it is in use until here');
 });
 
 test('trailers that would change how a message is read are left out', (t) => {
