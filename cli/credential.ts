@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { ConfigError } from '../common/config/config-error.ts';
-import { systemErrorCode } from '../common/errors.ts';
+import { systemErrorCode, systemReason } from '../common/errors.ts';
 import { peerSpiffeId } from '../common/pki/peer.ts';
 
 /** What an operator shows to the control plane, and what it must show in turn. */
@@ -73,13 +73,12 @@ function readPrivateFile(path: string): string {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    const missing = code === 'ENOENT';
+    const missing = systemErrorCode(cause) === 'ENOENT';
     throw new ConfigError(
       missing ? 'file-missing' : 'file-unreadable',
       missing
         ? `there is no admin credential at ${path}`
-        : `the admin credential ${path} cannot be read (${code})`,
+        : `the admin credential ${path} cannot be read: ${systemReason(cause)}`,
       {
         hint: 'run this on the host of the control plane, as its user, or give --admin FILE',
         cause,

@@ -1,3 +1,5 @@
+import { getSystemErrorMessage } from 'node:util';
+
 /** What an error tells besides its sentence. */
 export interface ErrorDetails {
   /** What the person who reads it can do about it: an imperative, without a full stop. */
@@ -47,6 +49,17 @@ export function describeError(error: unknown): string {
 /** The code of an error that Hauberk throws on purpose, for logs and metrics; `internal` for any other. */
 export function errorCode(error: unknown): string {
   return error instanceof HauberkError ? String(error.code) : 'internal';
+}
+
+/**
+ * Why the system refused something, in its own words: `permission denied (EACCES)`. Of any other error it is what that
+ * says itself.
+ */
+export function systemReason(error: unknown): string {
+  const code = systemErrorCode(error);
+  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined;
+  if (code === undefined || typeof errno !== 'number') return describeError(error);
+  return `${getSystemErrorMessage(errno)} (${code})`;
 }
 
 /** The system error code (`ECONNREFUSED`, `EADDRINUSE`, ...) of a Node.js error, if it has one. */

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { CommandSpec } from '../../common/config/settings.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { systemErrorCode } from '../../common/errors.ts';
+import { systemReason } from '../../common/errors.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import type { CliContext } from '../cli-context.ts';
 import { DATA_DIR } from './ca/keys.ts';
@@ -33,8 +33,8 @@ export function run(context: CliContext): Promise<number> {
     try {
       await writeFile(file, payload, { mode: FILE_MODE, flag: 'wx', flush: true });
     } catch (cause) {
-      const code = systemErrorCode(cause) ?? 'unknown error';
-      throw new ConfigError('setting-invalid', `${file} cannot be written (${code})`, { cause });
+      const sentence = `${file} cannot be written: ${systemReason(cause)}`;
+      throw new ConfigError('setting-invalid', sentence, { cause });
     }
     context.stdout.write(`${message}: ${file}, ${payload.length} bytes\n`);
     return 0;

@@ -5,7 +5,7 @@ import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { listSetting, setting, type SettingsOf } from '../../common/config/settings.ts';
 import { filePath, text } from '../../common/config/values.ts';
-import { systemErrorCode } from '../../common/errors.ts';
+import { systemReason } from '../../common/errors.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { packArchive } from '../bug-report/archive.ts';
@@ -107,8 +107,7 @@ export function run(context: CliContext): Promise<number> {
     try {
       await writeFile(output, archive, { mode: FILE_MODE, flag: 'wx', flush: true });
     } catch (cause) {
-      const code = systemErrorCode(cause) ?? 'unknown error';
-      const sentence = `--output: ${output} cannot be written (${code})`;
+      const sentence = `--output: ${output} cannot be written: ${systemReason(cause)}`;
       throw new ConfigError('setting-invalid', sentence, { cause });
     }
     const count = files.length + 1;

@@ -11,7 +11,7 @@ import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { filePath, label, text } from '../../common/config/values.ts';
 import { writeFileAtomically } from '../../common/files/atomic-file.ts';
-import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { describeError, systemReason } from '../../common/errors.ts';
 import type { CliContext } from '../cli-context.ts';
 import { imageCommand } from '../compose/check/check-health.ts';
 import { ComposeError } from '../compose/compose-error.ts';
@@ -133,12 +133,17 @@ function switchedOffHealth(services: readonly Service[], composeV1: boolean): st
 /** Readable for every user, as is usual for Compose files: it has no secret. */
 const OUTPUT_MODE = 0o644;
 
+const isFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
 async function writeOutput(path: string, contents: string): Promise<void> {
   try {
     await writeFileAtomically(path, contents, OUTPUT_MODE);
   } catch (cause) {
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    throw new ConfigError('file-unreadable', `${path} cannot be written (${code})`, { cause });
+    const sentence = isFolder(path)
+      ? `--output: ${path} is a folder, and the Compose file has to be written into a file`
+      : `${path} cannot be written: ${systemReason(cause)}`;
+    throw new ConfigError('file-unreadable', sentence, { cause });
   }
 }
 

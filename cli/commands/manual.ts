@@ -4,7 +4,7 @@ import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import type { CommandSpec } from '../../common/config/settings.ts';
-import { systemErrorCode } from '../../common/errors.ts';
+import { systemReason } from '../../common/errors.ts';
 import { manPages } from '../manual/man-page.ts';
 import type { Command } from './command-table.ts';
 import { describeCommands } from './describe-commands.ts';
@@ -36,8 +36,7 @@ export function manualCommand(others: readonly Command[]): Command {
           await mkdir(folder, { recursive: true });
           for (const { file, text } of pages) await writeFile(path.join(folder, file), text);
         } catch (cause) {
-          const code = systemErrorCode(cause) ?? 'unknown error';
-          const sentence = `the manual pages cannot be written into ${folder} (${code})`;
+          const sentence = `the manual pages cannot be written into ${folder}: ${systemReason(cause)}`;
           throw new ConfigError('setting-invalid', sentence, { cause });
         }
         context.stdout.write(`${pages.length} manual pages are in ${folder}\n`);

@@ -81,7 +81,7 @@ export function injectCompose(request: InjectRequest): Injection {
   const health = applicationHealth(project, { imageTest, dockerfile, composeV1 });
   const problems = [
     ...unknown,
-    ...unread,
+    ...unread.filter((problem) => !isSaidBy(unknown, problem)),
     ...findUnmeshable(project),
     ...findUnknownReferences(project),
     ...findCycles(project),
@@ -108,6 +108,17 @@ export function injectCompose(request: InjectRequest): Injection {
     switchedOff,
     problems,
   };
+}
+
+/** The schema has found the same value unfit, and says more of it. */
+function isSaidBy(
+  found: readonly ComposeError[],
+  { code, service, location }: ComposeError,
+): boolean {
+  return found.some(
+    (other) =>
+      other.code === code && other.service === service && other.location.line === location.line,
+  );
 }
 
 /** Paths, and the name that the project has by its folder, hold for the folder that the file is written into. */

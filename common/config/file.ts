@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
-import { describeError, systemErrorCode } from '../errors.ts';
+import { describeError, systemErrorCode, systemReason } from '../errors.ts';
 import { ConfigError, lowerFirst } from './config-error.ts';
 
 /** A value of the configuration file and its line, as in `hauberk.yaml:3`. */
@@ -67,8 +67,7 @@ function readText(path: string): string {
         cause,
       });
     }
-    const reason = systemErrorCode(cause) ?? 'unknown error';
-    const sentence = `the configuration file ${path} cannot be read (${reason})`;
+    const sentence = `the configuration file ${path} cannot be read: ${systemReason(cause)}`;
     const hint = 'check its permissions and that it is a file';
     throw new ConfigError('file-unreadable', sentence, { hint, cause });
   }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { systemErrorCode } from '../errors.ts';
+import { systemErrorCode, systemReason } from '../errors.ts';
 import { ConfigError } from './config-error.ts';
 
 /** What is read, as the beginning of a sentence, and how large it may be. */
@@ -28,8 +28,9 @@ export function readTextFile(path: string, { what, maxBytes }: TextFile): string
     return readFileSync(file, 'utf8');
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    if (code !== 'ENOENT') throw unreadable(`${what} cannot be read (${code}): ${path}`, cause);
+    if (systemErrorCode(cause) !== 'ENOENT') {
+      throw unreadable(`${what} ${path} cannot be read: ${systemReason(cause)}`, cause);
+    }
     const hint = 'check the path';
     throw new ConfigError('file-missing', `${what} does not exist: ${path}`, { hint, cause });
   } finally {

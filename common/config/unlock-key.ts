@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { systemErrorCode, translating } from '../errors.ts';
+import { systemReason, translating } from '../errors.ts';
 import { ConfigError } from './config-error.ts';
 
 /** What the keys of the mesh are locked with: something that a person knows, or a file has. */
@@ -20,8 +20,7 @@ export function readUnlockKeyFile(path: string): UnlockKey {
   const bytes = translating(
     () => readFileSync(path),
     (cause) => {
-      const code = systemErrorCode(cause) ?? 'unknown error';
-      const sentence = `the key file ${path} cannot be read (${code})`;
+      const sentence = `the key file ${path} cannot be read: ${systemReason(cause)}`;
       return new ConfigError('file-unreadable', sentence, { cause });
     },
   );

@@ -6,7 +6,7 @@ import type { Clock, EpochMs } from '../../common/clock.ts';
 import { storedDate } from '../../common/dates.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
-import { systemErrorCode } from '../../common/errors.ts';
+import { systemReason } from '../../common/errors.ts';
 import { MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { decodeBackup } from '../keys/backup-file.ts';
 import { decodeRevocation, REVOKED_PREFIX } from '../revocation/revocation-record.ts';
@@ -56,10 +56,8 @@ const restoredFrom = recordCodec(
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const { file, dataDir, unlockKey, keepTokens, clock, logger } = options;
   const bytes = await readFile(file).catch((cause: unknown) => {
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    throw new ConfigError('file-unreadable', `the backup ${file} cannot be read (${code})`, {
-      cause,
-    });
+    const sentence = `the backup ${file} cannot be read: ${systemReason(cause)}`;
+    throw new ConfigError('file-unreadable', sentence, { cause });
   });
   const { snapshot, createdMs: backupMs } = await decodeBackup(bytes, unlockKey);
   const restoredMs = clock.epochMs();

@@ -7,7 +7,7 @@ import {
   type SecureContextOptions,
 } from 'node:tls';
 import type { EgressDestination, TrustAnchors } from '../../common/authorization/egress.ts';
-import { systemErrorCode } from '../../common/errors.ts';
+import { systemReason } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/network/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
@@ -137,11 +137,10 @@ async function readText(
   let text: string;
   try {
     // A pipe would be waited for in one of the few threads that there are for files, by each connection.
-    if (!(await stat(path)).isFile()) throw new Error('not a file');
+    if (!(await stat(path)).isFile()) throw new Error('it is not a file');
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    const reason = systemErrorCode(cause) ?? (cause as Error).message;
-    throw new EgressError(code, `${what} cannot be read (${reason}): ${path}`, {
+    throw new EgressError(code, `${what} ${path} cannot be read: ${systemReason(cause)}`, {
       hint: 'put the file where the sidecar runs, readable for its user',
       cause,
     });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError } from '../../common/config/config-error.ts';
-import { systemErrorCode } from '../../common/errors.ts';
+import { systemErrorCode, systemReason } from '../../common/errors.ts';
 
 /** Where the join token comes from. It is asked at every try: a file may be rewritten meanwhile. */
 export interface TokenSource {
@@ -27,9 +27,8 @@ export function tokenInFile(path: string): TokenSource {
       try {
         return (await readFile(path, 'utf8')).trim() || undefined;
       } catch (error) {
-        const code = systemErrorCode(error) ?? 'unknown error';
-        if (code === 'ENOENT') return undefined;
-        const sentence = `the token file ${path} cannot be read (${code})`;
+        if (systemErrorCode(error) === 'ENOENT') return undefined;
+        const sentence = `the token file ${path} cannot be read: ${systemReason(error)}`;
         const hint = 'check that it is a file, and that the user of the sidecar may read it';
         throw new ConfigError('file-unreadable', sentence, { hint, cause: error });
       }

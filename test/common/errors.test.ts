@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { describeError, HauberkError, systemErrorCode } from '../../common/errors.ts';
+import { describeError, HauberkError, systemErrorCode, systemReason } from '../../common/errors.ts';
 
 class ExampleError extends HauberkError<'example'> {}
 
@@ -25,4 +25,17 @@ test("the system's code is read from the system's errors only", (t) => {
   t.is(systemErrorCode(error), 'ENOENT');
   t.is(systemErrorCode(new Error('plain')), undefined);
   t.is(systemErrorCode({ code: 'ENOENT' }), undefined);
+});
+
+test('why the system refused is said in its words, with its code', (t) => {
+  t.is(
+    systemReason(t.throws(() => readFileSync('/'))),
+    'illegal operation on a directory (EISDIR)',
+  );
+  t.is(
+    systemReason(t.throws(() => readFileSync('/nowhere/at/all'))),
+    'no such file or directory (ENOENT)',
+  );
+  t.is(systemReason(new Error('it is not a file')), 'it is not a file');
+  t.is(systemReason(Object.assign(new Error('odd'), { code: 'ERR_ODD' })), 'odd');
 });

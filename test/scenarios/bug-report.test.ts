@@ -93,7 +93,10 @@ test('a bug report has what is needed, and no secret', async (t) => {
 
   const again = await runHauberk(args, { env, deadlineMs: 60_000 });
   t.is(again.code, 2);
-  t.regex(again.stderr, /--output: .*report\.tar\.gz cannot be written \(EEXIST\)/);
+  t.regex(
+    again.stderr,
+    /--output: .*report\.tar\.gz cannot be written: file already exists \(EEXIST\)/,
+  );
 
   await mesh.controlPlane.kill();
   const other = args.map((arg) => arg.replace('report.tar', 'gone.tar'));

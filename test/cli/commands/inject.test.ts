@@ -115,6 +115,21 @@ test('when anything is wrong nothing is written, and the exit code is 2', async 
   await t.throwsAsync(stat(output), { code: 'ENOENT' });
 });
 
+test('a folder is no file to read, and none to write', async (t) => {
+  await using folder = await temporaryDirectory();
+  const file = join(folder.path, 'compose.yaml');
+  await writeFile(file, 'services:\n  web: {image: web, healthcheck: {disable: true}}\n');
+  const read = await run(folder.path);
+  t.is(read.code, 2);
+  t.regex(read.stderr, /cannot be read: illegal operation on a directory \(EISDIR\)\n$/);
+  const write = await run(file, '--output', folder.path);
+  t.is(write.code, 2);
+  t.regex(
+    write.stderr,
+    /--output: .* is a folder, and the Compose file has to be written into a file\n$/,
+  );
+});
+
 test('a file that is not there is one sentence', async (t) => {
   const { code, stdout, stderr } = await run('/nowhere/compose.yaml');
   t.deepEqual({ code, stdout }, { code: 2, stdout: '' });

@@ -322,6 +322,12 @@ test('everything that is wrong is told at once, in the order of the file', (t) =
   );
 });
 
+test('a value that does not fit is told of once', (t) => {
+  t.deepEqual(sentences('services:\n  web:\n    image: [web]\n'), [
+    'compose.yaml:3: service web: image must be string, says the Compose specification',
+  ]);
+});
+
 test('a file that would fill the memory is refused', (t) => {
   const levels = Array.from({ length: 12 }, (_, index) => {
     const source = index === 0 ? 'x' : `*a${index - 1}`;

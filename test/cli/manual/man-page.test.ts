@@ -49,7 +49,10 @@ test('a folder that cannot be made is one sentence', async (t) => {
   writeFileSync(file, '');
   const { code, stderr } = await runHauberk(['manual', path.join(file, 'man1')]);
   t.is(code, 2);
-  t.is(stderr, `hauberk manual: the manual pages cannot be written into ${file}/man1 (ENOTDIR)\n`);
+  t.is(
+    stderr,
+    `hauberk manual: the manual pages cannot be written into ${file}/man1: not a directory (ENOTDIR)\n`,
+  );
 });
 
 function lint(file: string): string[] {

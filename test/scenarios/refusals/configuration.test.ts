@@ -133,7 +133,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a folder instead of a file': {
     args: ({ directory }) => config(directory),
-    says: /the configuration file \S+ cannot be read \(EISDIR\); check /,
+    says: /the configuration file \S+ cannot be read: illegal operation on a directory \(EISDIR\); check /,
   },
   'an unknown key': {
     args: ({ file }) => config(file('key.yaml', 'logLevel: info\ndataDri: x\n')),

@@ -169,11 +169,14 @@ test.serial('a token file that cannot be read is named', async (t) => {
   const loop = path.join(mesh.directory, 'loop');
   await mkdir(directory);
   await symlink(loop, loop);
-  for (const [file, code] of Object.entries({ [directory]: 'EISDIR', [loop]: 'ELOOP' })) {
+  for (const [file, reason] of [
+    [directory, 'illegal operation on a directory (EISDIR)'],
+    [loop, 'too many symbolic links encountered (ELOOP)'],
+  ] as const) {
     const args = ['--token-file', file];
     const sidecar = await mesh.launch({ service: 'late', token: '', args });
     t.is(await within('the sidecar gives up', sidecar.exited), 2);
-    const sentence = `hauberk proxy: the token file ${file} cannot be read (${code}); check that `;
+    const sentence = `hauberk proxy: the token file ${file} cannot be read: ${reason}; check that `;
     t.true(sidecar.output().includes(sentence), sidecar.output());
   }
 });
