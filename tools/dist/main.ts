@@ -1,18 +1,15 @@
-// Makes what is installed, which docs/install.md explains:
-//
-//   npm run dist [-- --folder DIR] [--target TARGET] [--only KIND]
-//
-// DIST_SIGNING_KEY is a file with a private key of Ed25519, which signs the checksums.
+// `npm run dist`: makes what is installed.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { describeError } from '../../common/errors.ts';
 import { writeChecksums } from './checksums.ts';
 import { makeDebianPackage } from './debian-package.ts';
 import { makeExecutable } from './executable.ts';
 import { makeNpmPackage } from './npm-package.ts';
 import { prepareRelease, type Release } from './release.ts';
 import { makeSbom } from './sbom.ts';
-import { HOST, parseTarget, type Target } from './target.ts';
+import { HOST, parseTarget, type Target, TARGETS } from './target.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -43,27 +40,60 @@ async function executableOf(release: Release, target: Target): Promise<string> {
   return await executable;
 }
 
-const { values } = parseArgs({
-  options: {
-    folder: { type: 'string', default: join(ROOT, 'dist') },
-    target: { type: 'string', multiple: true, default: [HOST] },
-    only: { type: 'string', multiple: true, default: Object.keys(KINDS) },
-  },
-});
-const targets = values.target.map(parseTarget);
-const unknown = values.only.find((name) => !Object.hasOwn(KINDS, name));
-if (unknown !== undefined) {
-  throw new Error(`--only must be one of ${Object.keys(KINDS).join(', ')}, not ${unknown}`);
-}
-const folder = resolve(values.folder);
-await mkdir(folder, { recursive: true });
-const release = await prepareRelease(ROOT, folder);
-const made = new Set<string>();
-for (const target of targets) {
-  for (const name of values.only) {
-    const file = await KINDS[name]?.(release, target);
-    if (file !== undefined) made.add(file);
+const HELP = `Usage: npm run dist -- [options]
+
+Makes what is installed, which docs/install.md explains. DIST_SIGNING_KEY names a file with a private key of
+Ed25519, which signs the checksums.
+
+Options:
+  --folder DIR     where to (default: dist)
+  --target TARGET  the machine it is for, may be repeated: ${Object.keys(TARGETS).join(', ')} (default: ${HOST})
+  --only KIND      may be repeated: ${Object.keys(KINDS).join(', ')} (default: all)
+  --help           show this help
+`;
+
+/** What was asked for. @throws Error, with what is wrong about it */
+function readOptions(): { help: boolean; folder: string; targets: Target[]; only: string[] } {
+  const { values } = parseArgs({
+    options: {
+      folder: { type: 'string', default: join(ROOT, 'dist') },
+      target: { type: 'string', multiple: true, default: [HOST] },
+      only: { type: 'string', multiple: true, default: Object.keys(KINDS) },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const { help, folder, target, only } = values;
+  const unknown = only.find((name) => !Object.hasOwn(KINDS, name));
+  if (unknown !== undefined) {
+    throw new Error(`--only must be one of ${Object.keys(KINDS).join(', ')}, not ${unknown}`);
   }
+  return { help, folder: resolve(folder), targets: target.map(parseTarget), only };
 }
-const sums = await writeChecksums(folder, [...made], process.env['DIST_SIGNING_KEY']);
-for (const file of [...made, ...sums]) console.log(join(folder, file));
+
+async function make(
+  folder: string,
+  targets: readonly Target[],
+  only: readonly string[],
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const release = await prepareRelease(ROOT, folder);
+  const made = new Set<string>();
+  for (const target of targets) {
+    for (const name of only) {
+      const file = await KINDS[name]?.(release, target);
+      if (file !== undefined) made.add(file);
+    }
+  }
+  const sums = await writeChecksums(folder, [...made], process.env['DIST_SIGNING_KEY']);
+  for (const file of [...made, ...sums]) console.log(join(folder, file));
+}
+
+try {
+  const { help, folder, targets, only } = readOptions();
+  if (help) process.stdout.write(HELP);
+  else await make(folder, targets, only);
+} catch (error) {
+  process.stderr.write(`dist: ${describeError(error)}
+`);
+  process.exitCode = 1;
+}
