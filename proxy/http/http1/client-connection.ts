@@ -64,6 +64,8 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
   /** Bytes came that belong to no response. */
   #hasUnsolicited = false;
   #isReading = false;
+  /** Read, and not consumed yet: of this response, or of the one before. */
+  #unreadBytes = 0;
 
   constructor(stream: ByteStream, options: Http1ClientOptions, observer: ClientConnectionObserver) {
     this.#stream = stream;
@@ -77,8 +79,10 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
 
   // What the owner of the connection does.
 
+  /** Not while a slow reader holds what was read: the next response would wait for that reader. */
   get capacity(): number {
-    return this.isIdle && !this.#isDraining && !this.isClosed ? 1 : 0;
+    const isFree = this.isIdle && this.#unreadBytes === 0;
+    return isFree && !this.#isDraining && !this.isClosed ? 1 : 0;
   }
 
   get isIdle(): boolean {
@@ -122,6 +126,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
 
   data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     if (this.isClosed) return false;
+    this.#unreadBytes += chunk.length;
     const exchange = this.#exchange;
     if (exchange === undefined || exchange.isResponseWhole) {
       this.#unsolicited();
@@ -186,8 +191,12 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     return this.#options.headerBytes;
   }
 
+  /** Also after the end, for what was handed over before: a stream of a tunnel holds it until then. */
   consumed(bytes: number): void {
-    if (bytes > 0 && !this.isClosed) this.#stream.consumed(bytes);
+    if (bytes === 0) return;
+    this.#unreadBytes -= bytes;
+    this.#stream.consumed(bytes);
+    if (this.capacity > 0) this.#observer.available();
   }
 
   holdSpare(bytes: number): void {
@@ -294,7 +303,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     if (this.isClosed || !this.isIdle) return;
     if (this.#hasUnsolicited) this.#break('reset');
     else if (this.#isDraining) this.#end();
-    else this.#observer.available();
+    else if (this.capacity > 0) this.#observer.available();
   }
 
   /** Nothing is under way: no exchange has to be told. */

@@ -162,8 +162,9 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     return this.#options.limits.headerBytes;
   }
 
+  /** Also after the end, for what was handed over before: a stream of a tunnel holds it until then. */
   consumed(bytes: number): void {
-    if (bytes > 0 && this.#state !== 'closed') this.#stream.consumed(bytes);
+    if (bytes > 0) this.#stream.consumed(bytes);
   }
 
   holdSpare(bytes: number): void {

@@ -115,6 +115,37 @@ test("bytes that nobody asked for end the connection, and are nobody's response"
   t.deepEqual(told, ['closed']);
 });
 
+test('no request is taken while a slow reader holds what was read of the response before', (t) => {
+  const { stream, ask, connection, told } = connect();
+  const { exchange, listener } = ask();
+  listener.isStalled = true;
+  stream.comes(
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\nX: y\r\n\r\n',
+    5,
+  );
+  t.deepEqual(listener.events, ['end', 'ended']);
+  t.true(connection.isIdle);
+  t.is(connection.capacity, 0);
+  exchange.consumed(3);
+  t.is(connection.capacity, 0);
+  t.deepEqual(told, []);
+  exchange.consumed(1);
+  t.is(connection.capacity, 1);
+  t.deepEqual(told, ['available']);
+});
+
+test('what a slow reader holds is given back after the end of the connection too', (t) => {
+  const { stream, ask, connection } = connect();
+  const { exchange, listener } = ask();
+  listener.isStalled = true;
+  const response = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfour';
+  stream.comes(response);
+  t.true(connection.isClosed);
+  t.is(stream.consumedBytes, response.length - 4);
+  exchange.consumed(4);
+  t.is(stream.consumedBytes, response.length);
+});
+
 test('an early response is told while the body is being sent', async (t) => {
   const { stream, ask, connection } = connect();
   const { exchange, listener } = ask({ method: 'POST' }, false);
