@@ -12,6 +12,12 @@ import { RequestBody } from './request-body.ts';
 import { type DeadlineOwner, RequestDeadline } from './request-deadline.ts';
 import { Tries, type TriesOwner } from './tries.ts';
 
+/**
+ * For how long nothing may move of the rest of a body whose answer is whole, where the request is not bounded: as nginx waits for
+ * one (`lingering_time`).
+ */
+const REST_IDLE_MS = 30_000;
+
 /** What forwarding requests takes. */
 export interface ForwardDependencies {
   readonly deadlines: Deadlines;
@@ -31,7 +37,8 @@ export interface ForwardDependencies {
  *     client gives up          -> the service's request is reset, at once
  *     service breaks off       -> before its answer: another try where that is safe, or an answer of ours
  *                                 within it: the client's request is reset, never ended
- *     answer before the body   -> the body goes on, as long as the service reads it and in `requestMs`
+ *     answer before the body   -> the body goes on, as long as the service reads it and in `requestMs`; after the end of the client's
+ *                                 request, what the service has not read yet, as long as it moves
  *     101                      -> both directions go on as bytes
  */
 export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner {
@@ -147,23 +154,21 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
   data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     this.#body.receivedBytes += chunk.length;
     const current = this.#tries?.open;
-    if (this.#hasBegun) {
-      this.#deadline.moved();
-      if (current !== undefined) return current.writeBody(chunk, more, isOwned);
+    if (this.#hasBegun && current === undefined) {
       // It is of no use any more: an answer of ours has been given, or the service is gone.
       this.#body.giveBack();
       return true;
     }
-    if (this.#isUpgrade) {
-      // What is sent before the service has agreed is not yet for it: it could be taken for a request.
-      this.#body.hold(chunk);
+    if (!this.#isUpgrade && this.#body.receivedBytes > this.limits.bodyBytes) {
+      this.#refuseBody(refusal('body-too-large'));
       return false;
     }
-    if (this.#body.receivedBytes > this.limits.bodyBytes) {
-      this.#refuse(refusal('body-too-large'));
-      return false;
+    if (this.#hasBegun && current !== undefined) {
+      this.#deadline.moved();
+      return current.writeBody(chunk, more, isOwned);
     }
-    if (current === undefined) {
+    if (current === undefined || this.#isUpgrade) {
+      // What is sent before a service has agreed to an upgrade is not yet for it: it could be taken for a request.
       this.#body.hold(chunk);
       return false;
     }
@@ -264,7 +269,8 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
 
   broke(failure: ExchangeFailure | undefined, how: StreamClose): void {
     const brokenBy = this.#tries?.current?.connection.brokenBy;
-    if (this.#isOver) return;
+    // It may have been waited for.
+    if (this.#isOver) return this.#deadline.cancel();
     if (this.#responseEnded) {
       this.#body.giveBack();
       // What is still to come of the body is of no use.
@@ -279,16 +285,38 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
   /** The answer is complete; the request need not be. */
   #completed(): void {
     if (this.#isOver || this.#body.hasEnded || this.status === 101) return;
-    this.#deadline.wait(this.limits.requestMs);
-    if (!this.#body.isHeldBack) return;
+    this.#awaitRest();
+    if (this.#body.isHeldBack) this.#closeRest();
+  }
+
+  /** Reads no more of the request, whose answer is whole. */
+  #closeRest(): void {
     this.#tries?.drop();
     this.exchange.close();
   }
 
-  #refuse(why: Refusal): void {
-    if (this.#isOver) return;
+  /** What is left of the body behind a whole answer is not waited for for ever. */
+  #awaitRest(): void {
+    const { requestMs } = this.limits;
+    if (requestMs > 0) this.#deadline.wait(requestMs);
+    else this.#deadline.watchIdle(REST_IDLE_MS);
+  }
+
+  /** The body goes on for too long. An answer that is whole stays so, and only the rest is not read. */
+  #refuseBody(why: Refusal): void {
+    if (!this.#responseEnded) return this.#refuse(why);
+    this.#note(why);
+    this.#closeRest();
+  }
+
+  #note(why: Refusal): void {
     this.refusal = why;
     this.#dependencies.refused?.(this, why);
+  }
+
+  #refuse(why: Refusal): void {
+    if (this.#isOver) return;
+    this.#note(why);
     this.#tries?.stop();
     this.#tries?.cancel();
     const { answer } = why;
@@ -310,6 +338,7 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
     this.#body.giveBack();
     this.responseBytes = own.body.length;
     answerOwn(this.exchange, own, this.#body.hasEnded);
+    if (!this.#isOver && !this.#body.hasEnded) this.#awaitRest();
   }
 
   #begin(): void {
@@ -318,7 +347,9 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
   }
 
   expired(): void {
-    const isAnswered = this.#responseEnded && this.refusal === undefined && this.status !== 101;
+    // The service takes nothing of what it was to get.
+    if (this.#isOver) return this.#tries?.cancel();
+    const isAnswered = this.#responseEnded && this.status !== 101;
     if (isAnswered && !this.#body.hasEnded) {
       // The answer is there; the rest of the body is not waited for any longer.
       this.exchange.reset();
@@ -335,8 +366,10 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
     this.#deadline.cancel();
     this.#tries?.stop();
     if (this.#responseEnded && this.#body.hasEnded) {
-      // The service's request ends by itself. What the client did not take is out of memory.
+      // The service's request ends by itself, once it has the body. What the client did not take is out of memory.
       this.#tries?.current?.consumed(this.responseBytes - this.#takenBytes);
+      const mayWait = this.#body.receivedBytes > 0 && this.#tries?.open !== undefined;
+      if (mayWait) this.#deadline.watchIdle(REST_IDLE_MS);
     } else this.#tries?.cancel();
     this.#body.forget();
     this.#body.giveBack();
