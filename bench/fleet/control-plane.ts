@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAdmin, type AdminClient } from '../../cli/client.ts';
 import { readAdminCredential } from '../../cli/credential.ts';
@@ -58,7 +58,9 @@ export async function startFleetControlPlane(
     async writeHeap() {
       const { heap } = options;
       if (heap === undefined) return;
-      const written = (): number => (existsSync(heap) ? readdirSync(heap).length : 0);
+      // Node.js makes none.
+      mkdirSync(heap, { recursive: true });
+      const written = (): number => readdirSync(heap).length;
       const before = written();
       running.process.signal('SIGUSR2');
       await eventually('the heap snapshot', async () => written() > before, SNAPSHOT_DEADLINE_MS);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../clock.ts';
 
@@ -19,22 +20,14 @@ export interface ChannelSockets {
 export function trackSockets(credentials: ChannelCredentials): ChannelSockets {
   const open = new Map<Socket, 'connecting' | 'secured'>();
   let ended = false;
-  /* eslint-disable no-underscore-dangle -- what grpc-js asks its own credentials for */
-  const create = credentials._createSecureConnector.bind(credentials);
-  credentials._createSecureConnector = (...parameters) => {
-    const connector = create(...parameters);
-    const connect = connector.connect.bind(connector);
-    connector.connect = async (socket) => {
-      open.set(socket, 'connecting');
-      socket.once('close', () => open.delete(socket));
-      if (ended) socket.destroy();
-      const result = await connect(socket);
-      if (open.has(socket)) open.set(socket, 'secured');
-      return result;
-    };
-    return connector;
-  };
-  /* eslint-enable no-underscore-dangle */
+  aroundHandshake(credentials, async (socket, handshake) => {
+    open.set(socket, 'connecting');
+    socket.once('close', () => open.delete(socket));
+    if (ended) socket.destroy();
+    const result = await handshake(socket);
+    if (open.has(socket)) open.set(socket, 'secured');
+    return result;
+  });
   return {
     end() {
       ended = true;
@@ -45,3 +38,41 @@ export function trackSockets(credentials: ChannelCredentials): ChannelSockets {
     },
   };
 }
+
+/**
+ * Has every connection that is made with these credentials verified after its handshake, and before HTTP/2 begins on it: one for which
+ * this throws is ended, and nothing was sent.
+ */
+export function verifySockets(
+  credentials: ChannelCredentials,
+  verify: (socket: TLSSocket) => void,
+): void {
+  aroundHandshake(credentials, async (socket, handshake) => {
+    const result = await handshake(socket);
+    try {
+      if (!(result.socket instanceof TLSSocket)) throw new TypeError('expected a TLS connection');
+      verify(result.socket);
+    } catch (error) {
+      result.socket.destroy();
+      throw error;
+    }
+    return result;
+  });
+}
+
+type Handshake = ReturnType<ChannelCredentials['_createSecureConnector']>['connect'];
+
+/* eslint-disable no-underscore-dangle -- what grpc-js asks its own credentials for */
+function aroundHandshake(
+  credentials: ChannelCredentials,
+  around: (socket: Socket, handshake: Handshake) => ReturnType<Handshake>,
+): void {
+  const create = credentials._createSecureConnector.bind(credentials);
+  credentials._createSecureConnector = (...parameters) => {
+    const connector = create(...parameters);
+    const connect = connector.connect.bind(connector);
+    connector.connect = (socket) => around(socket, connect);
+    return connector;
+  };
+}
+/* eslint-enable no-underscore-dangle */

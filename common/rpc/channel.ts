@@ -17,9 +17,10 @@ import { formatHostPort } from '../network/listen.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
-import { trackSockets } from './channel-sockets.ts';
+import { trackSockets, verifySockets } from './channel-sockets.ts';
 import { toRpcError } from './grpc-failure.ts';
 import { ignoreError } from '../ignored.ts';
+import { requirePinned, type PinnedTrust } from './pin.ts';
 import { RpcError } from './rpc-error.ts';
 import { systemClock } from '../clock.ts';
 
@@ -29,6 +30,8 @@ export interface ChannelSettings {
   /** The server must show the control-plane identity of this trust domain. */
   readonly trustDomain: string;
   readonly roots: readonly X509Certificate[];
+  /** In place of roots, on first contact: `requirePinned` verifies the server before anything is sent. */
+  readonly pinned?: PinnedTrust;
   /** Without it the caller is anonymous: for first contact only. */
   readonly identity?: {
     readonly privateKey: KeyObject;
@@ -104,7 +107,7 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
  * A channel keeps the certificate that it was made with: make another one after a renewal.
  */
 export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
-  const { address, identity, roots, trustDomain } = settings;
+  const { address, identity, pinned, roots, trustDomain } = settings;
   const { host, port } = address;
   const hostPort = formatHostPort(host, port);
   const target = `the control plane at ${hostPort}`;
@@ -115,6 +118,8 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
       : secureContextOptions({ ...identity, roots }),
   );
   const channelCredentials = credentials.createFromSecureContext(secureContext, {
+    // Without a root OpenSSL trusts nothing, and `verifySockets` decides.
+    ...(pinned && { rejectUnauthorized: false }),
     // Node calls this only for a chain that it has verified, and never for a resumed session; there
     // are none here, because neither side issues or keeps tickets.
     checkServerIdentity: (_name, { raw }) => {
@@ -122,6 +127,17 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
       return imposter;
     },
   });
+  if (pinned !== undefined) {
+    verifySockets(channelCredentials, (socket) => {
+      imposter = undefined;
+      try {
+        imposter = checkControlPlane(requirePinned(socket, pinned, target), trustDomain, target);
+      } catch (error) {
+        imposter = toRpcError(error, target);
+      }
+      if (imposter !== undefined) throw imposter;
+    });
+  }
   const sockets = trackSockets(channelCredentials);
   const authority = controlPlaneId(trustDomain).service;
   const scheme = isIPv4(host) ? 'ipv4' : isIPv6(host) ? 'ipv6' : 'dns';

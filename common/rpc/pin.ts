@@ -1,11 +1,12 @@
 import type { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
-import type { MonotonicClock } from '../clock.ts';
+import type { MonotonicClock, WallClock } from '../clock.ts';
 import type { HostPort } from '../config/address.ts';
 import { systemErrorCode } from '../errors.ts';
 import { formatHostPort } from '../network/listen.ts';
 import { rootDigest } from '../pki/digest.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
+import { PATH_FAULTS, pathFault } from '../pki/verified-path.ts';
 import { RecordWatch } from '../tls/record-watch.ts';
 import { openSslReason } from './openssl-reason.ts';
 import { RpcError } from './rpc-error.ts';
@@ -29,9 +30,9 @@ const MAX_SHOWN = 16;
 const LEAVE_TIMEOUT_MS = 1_000;
 
 /**
- * First contact: connects without trusting any root, sends nothing, and takes the one certificate that
- * the server shows whose digest is the one in the join token. Only then anything secret may be sent,
- * on another connection that trusts this root alone.
+ * First contact with a server that `requirePinned` does not trust: connects without trusting any root, sends nothing, and
+ * takes the one certificate that the server shows whose digest is the one in the join token. Only then anything secret
+ * may be sent, on another connection that trusts this root alone.
  *
  * The root need not be the one that the server's certificate leads to, and that it was shown proves
  * nothing: every server can show it. The proof is in the other connection, where the chain has to lead to
@@ -65,7 +66,7 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   let secure = false;
   socket.once('secureConnect', () => {
     secure = true;
-    resolve(Promise.try(pinned, socket, settings.rootDigest, target));
+    resolve(Promise.try(() => pinned(shownBy(socket), settings.rootDigest, target)));
   });
   socket.on('error', (error) => reject(translated(error, target)));
   socket.once('close', () => {
@@ -89,16 +90,58 @@ function leave(socket: TLSSocket, clock: MonotonicClock): void {
   socket.end();
 }
 
-/** The certificate with the digest among those that the server shows. @throws RpcError `token-wrong-root` */
-function pinned(socket: TLSSocket, expected: string, target: string): X509Certificate {
+/** What is trusted on first contact. */
+export interface PinnedTrust {
+  /** Digest of the one root, as `rootDigest` writes it. */
+  readonly rootDigest: string;
+  readonly clock: Pick<WallClock, 'epochMs'>;
+}
+
+/**
+ * Verifies a server on first contact, before anything is sent to it: among what it shows is the one root with the digest, and its
+ * certificate, whose key TLS has proven, leads to that root (`pathFault`). OpenSSL cannot be asked, as it has to know
+ * the root before the handshake.
+ *
+ * @param target how to name the server in a sentence
+ * @returns its certificate
+ * @throws RpcError `token-wrong-root`; `server-untrusted`, of which OpenSSL may think otherwise: paths that are
+ *   longer than ours, say
+ */
+export function requirePinned(
+  socket: TLSSocket,
+  { rootDigest: expected, clock }: PinnedTrust,
+  target: string,
+): X509Certificate {
+  const shown = shownBy(socket);
+  const root = pinned(shown, expected, target);
+  const [leaf] = shown;
+  if (leaf === undefined) throw new RpcError('server-untrusted', `${target} shows no certificate`);
+  const atMs = clock.epochMs();
+  const fault = pathFault(leaf, { roots: [root], atMs, purposes: ['serverAuth'] });
+  if (fault === undefined) return leaf;
+  const sentence = `${target} shows a certificate that ${PATH_FAULTS[fault]}`;
+  throw new RpcError('server-untrusted', sentence);
+}
+
+/** What a server shows, in the order in which it was sent, whether one issued the other or not. */
+function shownBy(socket: TLSSocket): readonly X509Certificate[] {
   const shown: X509Certificate[] = [];
   let next = socket.getPeerX509Certificate();
   while (next !== undefined && shown.length < MAX_SHOWN) {
-    if (rootDigest(next) === expected) return next;
     shown.push(next);
-    // In the order in which they were sent, whether one issued the other or not.
     next = next.issuerCertificate;
   }
+  return shown;
+}
+
+/** The certificate with the digest among those that the server shows. @throws RpcError `token-wrong-root` */
+function pinned(
+  shown: readonly X509Certificate[],
+  expected: string,
+  target: string,
+): X509Certificate {
+  const found = shown.find((certificate) => rootDigest(certificate) === expected);
+  if (found !== undefined) return found;
   const root = shown.find((certificate) => certificate.checkIssued(certificate));
   const got = root === undefined ? 'a chain without its root' : rootDigest(root);
   const sentence = `the join token expects the root ${expected}, but ${target} shows ${got}`;

@@ -24,7 +24,7 @@ export interface EnrolSettings {
   readonly signal: AbortSignal;
 }
 
-/** For each of the two connections of a try, at each control plane. */
+/** For each connection of a try, at each control plane. */
 const TRY_TIMEOUT_MS = 5_000;
 /** Nothing is served before enrolment, so that long waits between tries do not help. */
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
@@ -34,8 +34,8 @@ const TOKEN_POLL_MS = 500;
 const LOG_INTERVAL_MS = 5_000;
 
 /**
- * First contact: pins the root that the join token names, then asks for a certificate over a
- * connection that trusts this root alone. Waits for a control plane that is not there yet, and for a
+ * First contact: asks for a certificate over a connection whose server leads to the root that the join token
+ * pins, and to no other. Waits for a control plane that is not there yet, and for a
  * token that is not there yet. A token that is refused is final, unless its file holds another one
  * meanwhile.
  *
@@ -118,7 +118,10 @@ export function createCommand(namespace: string, service: string): string {
   return `hauberk token create --namespace ${namespace} --service ${service}`;
 }
 
-/** One try of first contact, at each control plane. Throws as `enrol` does, and for passing failures too. */
+/**
+ * One try of first contact, at each control plane: over one connection, or over another one that OpenSSL verifies, where
+ * this process does not trust the first. Throws as `enrol` does, and for passing failures too.
+ */
 export async function enrolOnce(
   settings: Omit<EnrolSettings, 'tokens' | 'random'> & { readonly token: string },
 ): Promise<WorkloadIdentity> {
@@ -127,9 +130,16 @@ export async function enrolOnce(
   const { rootDigest } = parseJoinToken(token);
   return callAny(controlPlanes, async (address, timeoutMs) => {
     const within = { timeoutMs: Math.min(timeoutMs, TRY_TIMEOUT_MS), clock, signal };
+    const server = { address, trustDomain: spiffeId.trustDomain };
+    const asked = { spiffeId, token, lifetimeMs, ...within };
+    try {
+      const pinned = { rootDigest, clock };
+      return await issue({ ...asked, channel: { ...server, roots: [], pinned } });
+    } catch (error) {
+      if (!(error instanceof RpcError) || error.code !== 'server-untrusted') throw error;
+    }
     const root = await pinRoot({ ...address, rootDigest, ...within });
-    const channel = { address, trustDomain: spiffeId.trustDomain, roots: [root] };
-    return issue({ spiffeId, channel, token, lifetimeMs, ...within });
+    return issue({ ...asked, channel: { ...server, roots: [root] } });
   });
 }
 

@@ -123,14 +123,15 @@ function tellSkew(logger: Logger, skewMs: number, { lifetimeMs }: Pick<Dated, 'l
  */
 export async function withSkew(
   error: RpcError,
-  { address, trustDomain, roots }: ChannelSettings,
+  { address, trustDomain, roots, pinned }: ChannelSettings,
   nowMs: number,
 ): Promise<RpcError> {
   if (error.serverTimeMs !== undefined) {
     const skewMs = error.serverTimeMs - nowMs;
     return Math.abs(skewMs) <= SKEW_WARNING_MS ? error : naming(error, skewSentence(skewMs));
   }
-  if (error.code !== 'server-untrusted') return error;
+  // On first contact OpenSSL is asked next.
+  if (error.code !== 'server-untrusted' || pinned !== undefined) return error;
   const server = { address, trustDomain, roots, timeoutMs: PROBE_TIMEOUT_MS };
   const aheadMs = await probeClock(server, nowMs);
   return aheadMs === undefined ? error : naming(error, skewSentence(-aheadMs, 'at least '));

@@ -7,7 +7,6 @@ import { parseJoinToken } from '../../../common/pki/join-token.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../../../common/pki/tls-options.ts';
-import { pinRoot } from '../../../common/rpc/pin.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import {
   IdentityService,
@@ -20,6 +19,9 @@ import { callOnce, openSession } from './grpc.ts';
 /** As long as a sidecar waits. */
 const TRY_TIMEOUT_MS = 5_000;
 const CALL_TIMEOUT_MS = 10_000;
+
+/** For what is verified after the handshake. */
+const TRUSTS_NOBODY = createSecureContext({ ...TLS_OPTIONS, ca: [] });
 
 /** Making a key takes as long as signing a certificate, and the control plane does not see which one it is. */
 const KEYS = Array.from({ length: 16 }, () => {
@@ -50,19 +52,17 @@ export class SimulatedConnection {
     return this.#session;
   }
 
-  /** First contact, as a sidecar makes it: pins the root, then asks over another connection. @throws RpcError */
+  /** First contact, as a sidecar makes it: pins the root, and asks over the same connection. @throws RpcError */
   async enrol(): Promise<void> {
     const { host, port, trustDomain } = this.#plan;
     const { token } = this.service;
     const { rootDigest } = parseJoinToken(token);
-    const within = { timeoutMs: TRY_TIMEOUT_MS, clock: systemClock };
-    const root = await pinRoot({ host, port, rootDigest, ...within });
-    const context = createSecureContext({ ...TLS_OPTIONS, ca: [root.toString()] });
     const session = await openSession({
       host,
       port,
       trustDomain,
-      context,
+      context: TRUSTS_NOBODY,
+      pinned: { rootDigest, clock: systemClock },
       timeoutMs: TRY_TIMEOUT_MS,
     });
     try {

@@ -8,6 +8,7 @@ import {
 import { connect as connectTls, type SecureContext } from 'node:tls';
 import { systemClock } from '../../../common/clock.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
+import { requirePinned, type PinnedTrust } from '../../../common/rpc/pin.ts';
 import { askedToWaitMs, isRefusal, RpcError } from '../../../common/rpc/rpc-error.ts';
 
 /*
@@ -25,12 +26,14 @@ export interface SessionOptions {
   readonly port: number;
   readonly trustDomain: string;
   readonly context: SecureContext;
+  /** At first contact, in place of roots in the context. */
+  readonly pinned?: PinnedTrust;
   readonly timeoutMs: number;
 }
 
 /** Opens a connection: TLS 1.3, the certificate of the control plane is verified. @throws RpcError */
 export async function openSession(options: SessionOptions): Promise<ClientHttp2Session> {
-  const { host, port, trustDomain, context, timeoutMs } = options;
+  const { host, port, trustDomain, context, pinned, timeoutMs } = options;
   const expected = `URI:${controlPlaneId(trustDomain).uri}`;
   const socket = connectTls({
     host,
@@ -38,6 +41,7 @@ export async function openSession(options: SessionOptions): Promise<ClientHttp2S
     secureContext: context,
     servername: '',
     ALPNProtocols: ['h2'],
+    rejectUnauthorized: pinned === undefined,
     checkServerIdentity: (_name, { subjectaltname = '' }) =>
       subjectaltname.split(', ').includes(expected)
         ? undefined
@@ -49,6 +53,12 @@ export async function openSession(options: SessionOptions): Promise<ClientHttp2S
     reject(new RpcError('timeout', 'no connection in time'));
   });
   socket.once('secureConnect', () => {
+    try {
+      if (pinned !== undefined) requirePinned(socket, pinned, 'the control plane');
+    } catch (error) {
+      socket.destroy(error as Error);
+      return;
+    }
     const session = connectHttp2(`https://${host}`, { createConnection: () => socket });
     session.on('error', () => undefined);
     resolve(session);
