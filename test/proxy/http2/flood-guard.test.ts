@@ -37,12 +37,15 @@ test('data pays for the frames that manage it', (t) => {
   t.is(spendAll(guard, 100), 10, 'never more than the burst');
 });
 
-test('what is sent in crumbs, as the peer opens its window by crumbs, pays for nothing', (t) => {
+test('what is sent in crumbs, as the peer opens its window by crumbs, counts as frames of the peer', (t) => {
   const guard = new FloodGuard(createManualClock(), LIMITS);
-  t.is(spendAll(guard, 100), 10);
-  guard.sent(31, true);
+  for (let crumb = 0; crumb < 3; crumb += 1) guard.sent(255, true);
+  t.is(spendAll(guard, 100), 7);
+  for (let crumb = 0; crumb < 3; crumb += 1) guard.sent(1, true);
   t.is(spendAll(guard, 100), 0);
-  guard.sent(32, true);
+  guard.sent(256, true);
+  t.is(spendAll(guard, 100), 1, 'those before are paid first');
+  guard.sent(256, true);
   t.is(spendAll(guard, 100), 4);
   guard.sent(1, false);
   t.is(spendAll(guard, 100), 4);

@@ -1,11 +1,13 @@
 // What makes the server work and asks for nothing costs the client its connection, and nothing else: another client is
 // served meanwhile, and nothing is held.
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import type { ServerExchange } from '../../../../proxy/http/exchange.ts';
 import { ERROR_CODE } from '../../../../proxy/http2/protocol.ts';
 import { eventually } from '../../../helpers/deadline.ts';
 import { frame, literalHeader } from '../../../helpers/clients/http2-frames.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { goawayCode, uint32 } from '../../http2/harness.ts';
-import { ask, dial, echo, listen, receive } from './harness.ts';
+import { ask, dial, echo, listen, receive, responseHead } from './harness.ts';
 import { data, GET, headers, POST, rawClient, reset, setting } from './raw-peer.ts';
 
 /** What is sent first, and what then comes again and again, by its count. */
@@ -116,6 +118,55 @@ test.serial(
     t.is(goawayCode(client.frames()), undefined);
   },
 );
+
+/** Opens the windows of 100 downloads, each by so many bytes at a time, until a mebibyte has come or the connection ends. */
+async function inCrumbs(t: ExecutionContext, open: (allBytes: number) => Buffer, bytes: number) {
+  // No time passes, which would allow more.
+  await using served = await listen(serveLarge, { clock: createManualClock() });
+  const client = await rawClient(t, served.port);
+  const requests = STREAMS.map((id) => headers(id, GET, { endStream: true }));
+  await client.send(setting(4, 0), windowUpdate(0, 2 ** 30), ...requests);
+  const rounds = MEBIBYTE / bytes / STREAMS.length;
+  for (let round = 1; round <= rounds && served.closed === 0; round += 1) {
+    client.socket.write(open(round * bytes));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const frames = await client.send();
+  const sent = frames.filter(({ type, payload }) => type === 0 && payload.length > 0);
+  return { end: goawayCode(frames), frames: sent.length };
+}
+
+const MEBIBYTE = 1024 * 1024;
+const STREAMS = Array.from({ length: 100 }, (_, at) => 2 * at + 1);
+
+/** More than the test asks for, written at once. */
+function serveLarge(exchange: ServerExchange): void {
+  receive(exchange);
+  exchange.respond(responseHead(200), false);
+  exchange.write(Buffer.alloc(32 * 1024), false, true);
+}
+
+for (const [what, open] of Object.entries({
+  'WINDOW_UPDATE of each stream': (bytes: number) => () =>
+    Buffer.concat(STREAMS.map((id) => windowUpdate(id, bytes))),
+  'SETTINGS for all streams': () => (allBytes: number) => setting(4, allBytes),
+})) {
+  for (const bytes of [16, 32, 128]) {
+    test.serial(`a download in crumbs of ${bytes} bytes by ${what} ends soon`, async (t) => {
+      const { end, frames } = await inCrumbs(t, open(bytes), bytes);
+      t.is(end, ERROR_CODE.ENHANCE_YOUR_CALM);
+      t.true(frames <= 2_400, `${frames} frames`);
+    });
+  }
+
+  for (const bytes of [256, 1_024]) {
+    test.serial(`a download in pieces of ${bytes} bytes by ${what} is served`, async (t) => {
+      const { end, frames } = await inCrumbs(t, open(bytes), bytes);
+      t.is(end, undefined);
+      t.true(frames <= MEBIBYTE / bytes, `${frames} frames`);
+    });
+  }
+}
 
 test('the request whose end makes a flood of it hears of its end too', async (t) => {
   const bodies: ReturnType<typeof receive>[] = [];

@@ -19,7 +19,7 @@ import { ask, dial, echo, listen, receive, responseHead } from './harness.ts';
 const SETTINGS: Readonly<Record<string, Settings>> = {
   'the defaults': {},
   'no header table': { headerTableSize: 0 },
-  'a small window': { initialWindowSize: 100 },
+  'a small window': { initialWindowSize: 1_000 },
   'large frames': { maxFrameSize: 2 ** 24 - 1, initialWindowSize: 2 ** 20 },
 };
 
@@ -81,6 +81,15 @@ for (const [what, settings] of Object.entries(SETTINGS)) {
     t.is(dialled.budget.totalBytes, 0);
   });
 }
+
+test('a client of node:http2 with a tiny window may read a little in crumbs', async (t) => {
+  await using served = await listen(echo);
+  const client = session(t, served.port, { initialWindowSize: 100 });
+  const stream = client.request({ ':method': 'POST' });
+  const body = BODY.subarray(0, 20_000);
+  stream.end(body);
+  t.true((await within('the body', buffer(stream))).equals(body));
+});
 
 /** A server of node:http2, whose errors are kept. */
 async function foreignServer(
