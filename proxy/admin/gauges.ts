@@ -18,18 +18,25 @@ export function certificateGauge(
   };
 }
 
-/** The view in use, as the gauges show it. */
+/** The view in use, as the gauges show it: each part is made when it is asked for. */
 export function viewGauge(view: MeshView, { wanted }: Pick<InterestSource, 'wanted'>): ViewGauge {
-  const endpoints = new Map<string, number>();
-  for (const { spiffeId } of view.endpoints()) {
-    const name = `${spiffeId.service}.${spiffeId.namespace}`;
-    endpoints.set(name, (endpoints.get(name) ?? 0) + 1);
-  }
-  const { services, namespaces, addresses } = toInterestMessage(wanted ?? []);
-  const interest = new Map([
-    ['service', services.length],
-    ['namespace', namespaces.length],
-    ['address', addresses.length],
-  ]);
-  return { version: view.version, endpoints, interest };
+  return {
+    version: view.version,
+    get endpoints() {
+      const endpoints = new Map<string, number>();
+      for (const { spiffeId } of view.endpoints()) {
+        const name = `${spiffeId.service}.${spiffeId.namespace}`;
+        endpoints.set(name, (endpoints.get(name) ?? 0) + 1);
+      }
+      return endpoints;
+    },
+    get interest() {
+      const { services, namespaces, addresses } = toInterestMessage(wanted ?? []);
+      return new Map([
+        ['service', services.length],
+        ['namespace', namespaces.length],
+        ['address', addresses.length],
+      ]);
+    },
+  };
 }

@@ -47,6 +47,23 @@ export function gauge(registry: Registry, row: MetricRow, collect: (set: Sample)
   });
 }
 
+/** A gauge with one label, whose samples are made at each scrape out of a table that may be long, and are not kept. */
+export function gaugeByLabel(
+  registry: Registry,
+  row: MetricRow,
+  table: () => ReadonlyMap<string, number>,
+): void {
+  const { name, help, labels } = row;
+  const [label = ''] = labels;
+  const given = { name, help, labelNames: labels };
+  const empty = new Gauge({ ...given, registers: [] });
+  const get: Gauge['get'] = async () => ({
+    ...(await empty.get()),
+    values: Array.from(table(), ([key, value]) => ({ labels: { [label]: key }, value })),
+  });
+  Object.assign(new Gauge({ ...given, registers: [registry] }), { get });
+}
+
 /** A histogram that is observed as it happens: once in the life of a connection, never per byte. */
 export function histogram(registry: Registry, row: MetricRow): Histogram {
   return new Histogram({

@@ -2,7 +2,8 @@ import type { Registry } from 'prom-client';
 import type { KnownValues } from '../../common/metrics/known-series.ts';
 import type { Report } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { RelayCounters, RelayObserver } from '../stream/relay.ts';
-import { counter, countedHistogram, gauge, histogram, type Sample } from './collectors.ts';
+import { counter, countedHistogram, gauge, gaugeByLabel, histogram } from './collectors.ts';
+import type { Sample } from './collectors.ts';
 import { closedCount, increment, MAX_PEER_LABELS, PeerTable, portOf } from './peers.ts';
 import type { ConnectionEnd, Direction, PeerTraffic } from './peers.ts';
 import { BucketCounts } from './requests/bucket-counts.ts';
@@ -160,9 +161,7 @@ export function createProxyMetrics(
   gauge(registry, PROXY_METRICS.tunnelBufferedBytes, (set) => set({}, buffered?.() ?? 0));
   gauge(registry, PROXY_METRICS.viewVersion, (set) => set({}, view?.().version ?? 0));
   gauge(registry, PROXY_METRICS.policyVersion, (set) => set({}, policy?.() ?? -1));
-  gauge(registry, PROXY_METRICS.interest, (set) => {
-    for (const [kind, count] of view?.().interest ?? []) set({ kind }, count);
-  });
+  gaugeByLabel(registry, PROXY_METRICS.interest, () => view?.().interest ?? new Map());
   counter(
     registry,
     PROXY_METRICS.addressQuestions,
@@ -172,9 +171,7 @@ export function createProxyMetrics(
     known.addressQuestions,
   );
   gauge(registry, PROXY_METRICS.addressQuestionsPending, (set) => set({}, pending?.() ?? 0));
-  gauge(registry, PROXY_METRICS.endpoints, (set) => {
-    for (const [service, count] of view?.().endpoints ?? []) set({ service }, count);
-  });
+  gaugeByLabel(registry, PROXY_METRICS.endpoints, () => view?.().endpoints ?? new Map());
 
   return {
     ...requests,

@@ -28,15 +28,14 @@ export function watchMissingUpstreams({
   view,
   logger,
 }: MissingUpstreamsOptions): MissingUpstreams {
-  const missing = new Set<string>();
+  const missing = new Map<string, ServicePort>();
+  let known: ReadonlySet<string> | undefined;
   for (const { target } of upstreams) {
     const name = nameOf(target);
     if (isServed(target, view) || missing.has(name)) continue;
-    missing.add(name);
-    const known = view
-      .endpoints()
-      .map(({ spiffeId: { namespace, service } }) => `${service}.${namespace}`);
-    const hint = didYouMean(`${target.service}.${target.namespace}`, new Set(known));
+    missing.set(name, target);
+    known ??= new Set(view.endpoints().map(({ spiffeId }) => serviceName(spiffeId)));
+    const hint = didYouMean(serviceName(target), known);
     const { service, namespace, port } = target;
     logger.warn(
       { event: 'upstream-missing', service, namespace, port },
@@ -45,22 +44,27 @@ export function watchMissingUpstreams({
     );
   }
   const stop = view.onChange(() => {
-    for (const { target } of upstreams) {
-      if (!isServed(target, view) || !missing.delete(nameOf(target))) continue;
+    for (const [name, target] of missing) {
+      if (!isServed(target, view)) continue;
+      missing.delete(name);
       const { service, namespace, port } = target;
       logger.info(
         { event: 'upstream-found', service, namespace, port },
-        `a sidecar exposes ${nameOf(target)} now`,
+        `a sidecar exposes ${name} now`,
       );
     }
   });
-  return { list: () => [...missing], close: stop };
+  return { list: () => [...missing.keys()], close: stop };
 }
 
 function isServed({ namespace, service, port }: ServicePort, view: MeshView): boolean {
   return view.endpointsOf(namespace, service).some((endpoint) => servesPort(endpoint, port));
 }
 
-function nameOf({ namespace, service, port }: ServicePort): string {
-  return `${service}.${namespace}:${port}`;
+function nameOf(target: ServicePort): string {
+  return `${serviceName(target)}:${target.port}`;
+}
+
+function serviceName({ namespace, service }: Pick<ServicePort, 'namespace' | 'service'>): string {
+  return `${service}.${namespace}`;
 }

@@ -40,7 +40,8 @@ export interface TunnelPool extends Closeable, Drainable {
   ready(target: DialTarget, signal?: AbortSignal): Promise<void>;
   /**
    * Opens a tunnel before it is needed and replaces it when it dies, with backoff, until the target
-   * is forgotten or has been idle for `idleMs`. After that the next `open` dials again.
+   * is forgotten or has been idle for `idleMs`. After that the next `open` dials again. Not where the pool has
+   * `maxWarmPeers` already: then only when it is needed.
    */
   warm(target: DialTarget): void;
   /** Drains the tunnels of an endpoint that went away. */
@@ -139,7 +140,9 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
       await peerOf(target).acquire(undefined, signal);
     },
     warm(target) {
-      if (!refusing) peerOf(target).warm();
+      if (refusing) return;
+      if (peers.size < limits.maxWarmPeers) peerOf(target).warm();
+      else peers.get(keyOf(target))?.warm();
     },
     forget(target) {
       peers.get(keyOf(target))?.forget();

@@ -93,6 +93,19 @@ test('a tunnel stands before it is needed, and is gone after five idle minutes',
   t.is(await dialled(), 2);
 });
 
+test('no further peers get a tunnel before one is needed than the limit says', async (t) => {
+  const { pool, target, listener, open, dialled } = await setUp(t, { maxWarmPeers: 1 });
+  for (const port of [1, target.port, 2, 3]) pool.warm({ ...target, port });
+  t.is(await dialled(), 0);
+  t.is(pool.tunnels().length, 0);
+  // It has one as soon as it is needed.
+  await open();
+  await tunnels(listener, 1);
+  // It is one of the pool's now, and is kept.
+  pool.warm(target);
+  t.is(await dialled(), 1);
+});
+
 test('a warm target is dialled again, with backoff, when its tunnel dies', async (t) => {
   const { clock, pool, target, listener, web } = await setUp(t);
   pool.warm(target);
