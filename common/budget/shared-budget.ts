@@ -4,11 +4,18 @@ export type BudgetDenial =
   | 'share-used-up'; // The holder has its share of it.
 
 /** What any holder may have: a caller needs a tunnel, and a stream or two in it. */
-const A_FEW = 4;
+export const A_FEW = 4;
 
 /** A tenth is for those who have no more than a few. It outlasts many greedy ones, who halve the rest. */
 const SET_ASIDE_FRACTION = 1 / 10;
 const MIN_SET_ASIDE = 2 * A_FEW;
+
+/** A holder's fraction of what the others leave of a capacity, less what is for those with few. */
+export function fractionOfRest(capacity: number, others: number, fraction: number): number {
+  const tenth = Math.floor(capacity * SET_ASIDE_FRACTION);
+  const setAside = Math.min(Math.max(tenth, MIN_SET_ASIDE), capacity / 2);
+  return Math.floor(fraction * (Math.max(capacity - others, 0) - setAside));
+}
 
 /**
  * A number of things of one kind that holders take out and give back, and that none of them can use up: a
@@ -47,12 +54,11 @@ export class SharedBudget {
 
   /** The most that the holder may have as things are, what it has included. */
   mostFor({ holder, fraction }: BudgetShare): number {
-    const left = Math.max(this.#capacity - (this.#used - this.heldBy(holder)), 0);
+    const others = this.#used - this.heldBy(holder);
+    const left = Math.max(this.#capacity - others, 0);
     // What carries the connections of others is bounded by them.
     if (fraction === 1) return left;
-    const tenth = Math.floor(this.#capacity * SET_ASIDE_FRACTION);
-    const setAside = Math.min(Math.max(tenth, MIN_SET_ASIDE), this.#capacity / 2);
-    return Math.max(Math.floor(fraction * (left - setAside)), Math.min(A_FEW, left));
+    return Math.max(fractionOfRest(this.#capacity, others, fraction), Math.min(A_FEW, left));
   }
 
   /** Takes one: give it back once. Returns why not when there is none. */

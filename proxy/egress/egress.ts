@@ -4,7 +4,7 @@ import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import type { Dialled } from '../http/upstream/upstream.ts';
+import type { Dialled } from '../http/upstream/pooled-connection.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
 import type { Workload } from '../workload/workload.ts';
 import { carryEgress } from './carry.ts';

@@ -1,6 +1,6 @@
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import { errorCode } from '../../common/errors.ts';
-import type { Dialled } from '../http/upstream/upstream.ts';
+import type { Dialled } from '../http/upstream/pooled-connection.ts';
 import { socketStream } from '../stream/socket-stream.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';

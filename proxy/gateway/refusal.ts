@@ -33,6 +33,8 @@ export type RequestRefusal =
   | 'denied'
   | 'no-endpoint'
   | 'descriptors'
+  | 'client-limit'
+  | 'too-many-requests'
   | 'connect-failed'
   | 'service-failed'
   | 'response-malformed'
@@ -59,6 +61,14 @@ const UNPREPARED = {
   error: 'proxy_configuration_error',
   grpcStatus: GRPC_STATUS.unavailable,
   message: 'the service cannot be asked now',
+} as const;
+
+/** There may be room in a moment. */
+const CROWDED = {
+  status: 503,
+  error: 'connection_limit_reached',
+  grpcStatus: GRPC_STATUS.unavailable,
+  fields: [['Retry-After', '1']],
 } as const;
 
 const REQUEST_ERROR = {
@@ -101,6 +111,8 @@ export const REFUSALS: Readonly<Record<RequestFailure, RefusalAnswer>> = {
     grpcStatus: GRPC_STATUS.unavailable,
     message: 'there is no room for a connection to the service',
   },
+  'client-limit': { ...CROWDED, message: 'too many requests of this client are under way' },
+  'too-many-requests': { ...CROWDED, message: 'too many requests wait for the service' },
   unreachable: FORWARD_REFUSALS['connect-failed'],
   handshake: { ...UNPROVEN, error: 'tls_protocol_error' },
   'unknown-ca': UNPROVEN,

@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import type { ServiceName } from '../../common/wire/interest.ts';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
-import type { Dialled } from '../http/upstream/upstream.ts';
+import type { Dialled } from '../http/upstream/pooled-connection.ts';
 import type { ServicePort } from '../outbound/connector.ts';
 
 /**

@@ -78,6 +78,8 @@ export interface ExchangeFailure {
 export interface ClientConnection {
   /** How many more requests it takes now; 0 once it is ending. HTTP/1.1: 1 or 0. */
   readonly capacity: number;
+  /** How many requests it takes at a time; undefined until the server has said. HTTP/1.1: 1. */
+  readonly limit: number | undefined;
   /** True when nothing is under way. */
   readonly isIdle: boolean;
   /** True when it takes no request any more, now and later. */
@@ -100,7 +102,7 @@ export interface ClientConnection {
 
 /** Hears of a client's connection that requests go over. */
 export interface ClientConnectionObserver {
-  /** There may be capacity again. */
+  /** There may be capacity again, or another limit. */
   available(): void;
   /** It has ended, and every exchange of it was told. */
   closed(): void;

@@ -1,7 +1,7 @@
 import type { MonotonicClock } from '../../common/clock.ts';
 import { errorCode } from '../../common/errors.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
-import type { Dialled } from '../http/upstream/upstream.ts';
+import type { Dialled } from '../http/upstream/pooled-connection.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { countedStream } from '../stream/counted-stream.ts';
 import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';

@@ -5,7 +5,8 @@ import type { Endpoint } from '../../common/wire/endpoint.ts';
 import { Deadlines } from '../http/forward/deadlines.ts';
 import { connectHttp1 } from '../http/http1/client-connection.ts';
 import { connectHttp2 } from '../http/http2/connect.ts';
-import { Upstream, type Dialled } from '../http/upstream/upstream.ts';
+import type { Dialled } from '../http/upstream/pooled-connection.ts';
+import { Upstream } from '../http/upstream/upstream.ts';
 import {
   connectToEndpoint,
   dialTarget,

@@ -1,6 +1,8 @@
 import type { ConnectionActivity } from '../../../common/budget/connection-table.ts';
+import type { BudgetShare } from '../../../common/budget/shared-budget.ts';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
+import { clientNetwork } from '../../../common/network/ip-address.ts';
 import type {
   ProtocolRefusal,
   ServerConnection,
@@ -23,6 +25,8 @@ export interface HttpConnectionContext {
   readonly memory: MemoryBudget;
   readonly scheme: 'http' | 'https';
   readonly limits: Http1ServerLimits;
+  /** The part of what the others leave that one client may have; 1: all of it. */
+  readonly clientFraction: number;
 }
 
 /** The answer to a client that says nothing, before it is known what it speaks. */
@@ -33,6 +37,8 @@ const TOO_LATE = Buffer.from(
 /** A connection of a client, whose requests are handled. */
 export class HttpConnection implements ServerConnectionHandler, RequestOwner {
   readonly client: ForwardedClient;
+  readonly share: BudgetShare | undefined;
+  readonly #network: string;
   readonly #activity: ConnectionActivity;
   readonly #context: HttpConnectionContext;
   #connection: ServerConnection | undefined;
@@ -42,7 +48,11 @@ export class HttpConnection implements ServerConnectionHandler, RequestOwner {
     activity: ConnectionActivity,
     context: HttpConnectionContext,
   ) {
+    const { clientFraction: fraction } = context;
     this.client = client;
+    this.#network = clientNetwork(client.address);
+    // Behind a load balancer all clients have its address.
+    this.share = fraction === 1 ? undefined : { holder: this.#network, fraction };
     this.#activity = activity;
     this.#context = context;
   }
@@ -56,7 +66,7 @@ export class HttpConnection implements ServerConnectionHandler, RequestOwner {
             handler: this,
             clock,
             budget: memory,
-            owner: this.client.address,
+            owner: this.#network,
             idleMs: limits.idleMs,
             headerBytes: limits.headerBytes,
           })

@@ -55,6 +55,7 @@ export function createHttpHandler(
     clock,
     memory,
     scheme,
+    clientFraction: limits.clientPercent / 100,
     limits: {
       headerBytes: limits.headerBytes,
       headersMs,

@@ -99,7 +99,7 @@ export class RequestHandler {
     const { tracer, scheme } = this.#options;
     served.span = tracer?.begin({ ...head, scheme });
     const fields = route.fieldsOf(served.span?.fields ?? head.fields, scheme, owner.client);
-    const forwardTarget = { upstream, head: route.headOf(head, fields) };
+    const forwardTarget = { upstream, head: route.headOf(head, fields), share: owner.share };
     request.forward(new DirectRoute(forwardTarget, toRefusal, route.identityFields));
   }
 

@@ -1,3 +1,4 @@
+import type { BudgetShare } from '../../../common/budget/shared-budget.ts';
 import type { ForwardedClient } from '../../http/fields/request-fields.ts';
 import type { Deadlines } from '../../http/forward/deadlines.ts';
 import type {
@@ -11,6 +12,8 @@ import type { CompiledRoute } from './compiled-route.ts';
 /** Whose a request is. */
 export interface RequestOwner {
   readonly client: ForwardedClient;
+  /** Of what its client takes up; undefined where a listener has no shares. */
+  readonly share: BudgetShare | undefined;
   /** One of its requests is over. */
   ended(): void;
 }

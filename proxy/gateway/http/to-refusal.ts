@@ -2,7 +2,7 @@ import { HauberkError } from '../../../common/errors.ts';
 import { alertRefusal } from '../../egress/alerts.ts';
 import { EgressError } from '../../egress/egress-error.ts';
 import type { Refusal } from '../../http/forward/refusal.ts';
-import { LATE } from '../../http/upstream/upstream.ts';
+import { CrowdedError, LATE } from '../../http/upstream/upstream.ts';
 import { REFUSALS, type RequestFailure } from '../refusal.ts';
 
 /** A refusal for a reason of the gateway. */
@@ -13,6 +13,7 @@ export function refused(reason: RequestFailure, cause?: unknown): Refusal {
 /** What the failure to reach a service, or a server outside, means for the client. */
 export function toRefusal(error: unknown): Refusal {
   if (error === LATE) return late(error);
+  if (error instanceof CrowdedError) return refused(error.reason, error);
   if (error instanceof EgressError) {
     return error.code === 'aborted' ? late(error) : refused(error.code, error);
   }

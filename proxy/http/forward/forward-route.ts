@@ -1,3 +1,4 @@
+import type { BudgetShare } from '../../../common/budget/shared-budget.ts';
 import type { ExchangeFailure } from '../exchange.ts';
 import type { FieldNames } from '../fields/identity-fields.ts';
 import type { RequestHead, ResponseHead } from '../message.ts';
@@ -25,6 +26,8 @@ export interface ForwardTarget {
   readonly upstream: Upstream;
   /** As the service gets it. */
   readonly head: RequestHead;
+  /** Whose place it takes there; undefined where all requests are on one account. */
+  readonly share?: BudgetShare | undefined;
 }
 
 /** Decides where one request goes. */

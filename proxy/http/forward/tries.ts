@@ -1,5 +1,7 @@
+import type { BudgetShare } from '../../../common/budget/shared-budget.ts';
 import type { ServerExchange } from '../exchange.ts';
-import type { PlaceWaiter, Upstream, UpstreamConnection } from '../upstream/upstream.ts';
+import type { PlaceWaiter, UpstreamConnection } from '../upstream/place.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { FailedTry, ForwardRoute, ForwardTarget } from './forward-route.ts';
 import type { Refusal } from './refusal.ts';
 import type { RequestBody } from './request-body.ts';
@@ -96,12 +98,16 @@ export class Tries implements PlaceWaiter {
     this.#isStopped = true;
   }
 
-  // What the pool of connections tells.
+  // What the pool of connections asks and tells.
+
+  get share(): BudgetShare | undefined {
+    return this.#target?.share;
+  }
 
   placed(connection: UpstreamConnection): void {
     const target = this.#target;
     this.#upstream = undefined;
-    if (target === undefined || this.#isStopped) return;
+    if (target === undefined || this.#isStopped) return connection.decline();
     this.peer = connection.peer;
     const { owner, exchange, route, body } = this.#options;
     const current = new Try(owner, connection);

@@ -1,7 +1,7 @@
 import type { StreamClose } from '../../stream/byte-stream.ts';
 import type { ClientExchange, ExchangeFailure, ResponseReceiver } from '../exchange.ts';
 import type { Field, RequestHead, ResponseHead } from '../message.ts';
-import type { UpstreamConnection } from '../upstream/upstream.ts';
+import type { UpstreamConnection } from '../upstream/place.ts';
 
 /** What a try belongs to, which hears of it while it is the current one. */
 export interface TryOwner {

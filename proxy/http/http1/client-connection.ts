@@ -85,6 +85,10 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     return isFree && !this.#isDraining && !this.isClosed ? 1 : 0;
   }
 
+  get limit(): number {
+    return 1;
+  }
+
   get isIdle(): boolean {
     return this.#exchange === undefined;
   }

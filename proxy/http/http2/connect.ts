@@ -80,9 +80,13 @@ class Http2ClientConnection implements ClientConnection, ClientExchangeHost {
 
   get capacity(): number {
     if (this.isClosed) return 0;
-    const { maxConcurrentStreams } = this.#http2.peer;
-    const allowed = this.#hasSettings ? maxConcurrentStreams : REQUESTS_BEFORE_SETTINGS;
-    return Math.max(0, Math.min(this.#maxRequests, allowed) - this.#open);
+    const allowed = this.limit ?? Math.min(this.#maxRequests, REQUESTS_BEFORE_SETTINGS);
+    return Math.max(0, allowed - this.#open);
+  }
+
+  get limit(): number | undefined {
+    if (!this.#hasSettings) return undefined;
+    return Math.min(this.#maxRequests, this.#http2.peer.maxConcurrentStreams);
   }
 
   get isIdle(): boolean {
@@ -151,7 +155,8 @@ class Http2ClientConnection implements ClientConnection, ClientExchangeHost {
   #onSettings(): void {
     this.#hasSettings = true;
     this.#decide();
-    this.#tellAvailable();
+    if (this.capacity > 0) this.#wasFull = false;
+    if (!this.isClosed) this.#options.observer.available();
   }
 
   #onStreamClosed(): void {

@@ -1,31 +1,20 @@
-import type { MonotonicClock, MonotonicMs, Timer } from '../../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../../common/clock.ts';
 import type { Guard, Guarded } from '../../../common/guard.ts';
-import type { ByteStream } from '../../stream/byte-stream.ts';
-import type {
-  ClientConnection,
-  ClientConnectionObserver,
-  ClientExchange,
-  ResponseReceiver,
-} from '../exchange.ts';
-import type { RequestHead } from '../message.ts';
-
-/** A connection to a server, before HTTP is spoken on it. */
-export interface Dialled {
-  readonly stream: ByteStream;
-  /** Who is there, for logs: a SPIFFE ID, or a server outside. */
-  readonly peer: string;
-  /** What the system or TLS said when it broke; undefined where nothing is known. */
-  readonly failure?: () => Error | undefined;
-  /** True when the server is going away: what is under way ends in order, and nothing more should be sent there. */
-  readonly isLeaving?: () => boolean;
-}
+import { ClientShares, type ClientAccount, type QueueDenial } from './client-shares.ts';
+import { SharedPlace, type PlaceWaiter, type UpstreamConnection } from './place.ts';
+import {
+  PooledConnection,
+  type ConnectionPool,
+  type Dialled,
+  type Speak,
+} from './pooled-connection.ts';
 
 /** What a pool of connections is made from. */
 export interface UpstreamOptions {
   /** Opens a connection; the signal ends the wait. */
   readonly dial: (signal: AbortSignal) => Promise<Dialled>;
   /** Speaks HTTP on it. */
-  readonly speak: (stream: ByteStream, observer: ClientConnectionObserver) => ClientConnection;
+  readonly speak: Speak;
   /** True where one connection carries many requests at a time (HTTP/2). */
   readonly isShared: boolean;
   readonly clock: MonotonicClock;
@@ -61,37 +50,31 @@ const BUSY_REQUESTS = 16;
 /** More connections of HTTP/2 than this do not help one process. */
 const MAX_SHARED = 16;
 
-/** Waits for a place on a connection. */
-export interface PlaceWaiter {
-  /** There is one. */
-  placed(connection: UpstreamConnection): void;
-  /** There is none to be had. */
-  failed(error: unknown): void;
-}
+/**
+ * What a connection of HTTP/2 is taken to carry as long as none has said. Most take more; but what clients have got
+ * beyond their shares they would keep.
+ */
+const FEWEST_REQUESTS = 16;
 
-/** One of a pool. */
-export interface UpstreamConnection {
-  readonly peer: string;
-  /** What broke it, where that is known. */
-  readonly brokenBy: Error | undefined;
-  /** Sends a request; undefined when the connection has just ended. */
-  request(
-    head: RequestHead,
-    isWhole: boolean,
-    receiver: ResponseReceiver,
-  ): ClientExchange | undefined;
-  /** Once for each request that was sent: it is over. */
-  release(): void;
-}
+/**
+ * Requests of HTTP/1 to one destination, each on a connection of its own, of which each client has its share. There may be
+ * more, of clients with few. A client by itself stays below what a sidecar with 4,096 descriptors has for its gateway.
+ */
+const HTTP1_PLACES = 4_096;
+
+/** Requests that wait for a connection, in all: where none can be had, or more are wanted than can be made. */
+const MAX_WAITING = 4_096;
 
 /** Connections to one destination, kept for the next request. */
-export class Upstream {
+export class Upstream implements ConnectionPool {
   readonly isShared: boolean;
   readonly #options: UpstreamOptions;
   readonly #connections = new Set<PooledConnection>();
   /** Those that carry nothing; the one used last comes last. */
   readonly #idle: PooledConnection[] = [];
-  readonly #waiters = new Set<PlaceWaiter>();
+  /** Wait for a connection, with the account that their place is on. */
+  readonly #waiters = new Map<PlaceWaiter, ClientAccount | undefined>();
+  readonly #shares: ClientShares;
   readonly #dials = new Set<AbortController>();
   #idleTimer: Timer | undefined;
   #isClosed = false;
@@ -99,22 +82,34 @@ export class Upstream {
   constructor(options: UpstreamOptions) {
     this.#options = options;
     this.isShared = options.isShared;
+    this.#shares = new ClientShares(options.isShared ? MAX_SHARED * FEWEST_REQUESTS : HTTP1_PLACES);
   }
 
-  /** A place on a connection now; undefined when the waiter is told of one, or of a failure, later. */
+  /**
+   * A place on a connection now; undefined when the waiter is told of one, or of a failure: later, or before this returns
+   * when too many wait.
+   */
   place(waiter: PlaceWaiter): UpstreamConnection | undefined {
-    const connection = this.#choose();
-    if (connection !== undefined) return connection;
-    this.#waiters.add(waiter);
-    this.#dialForWaiters();
+    const { share } = waiter;
+    if (share === undefined) return this.#find(waiter, undefined);
+    const account = this.#shares.take(share);
+    if (account !== undefined) return this.#find(waiter, account);
+    const denial = this.#shares.queue(waiter, share);
+    if (denial !== undefined) waiter.failed(CROWDED[denial]);
     return undefined;
   }
 
   /** Waits no more. */
   cancel(waiter: PlaceWaiter): void {
-    if (!this.#waiters.delete(waiter)) return;
-    if (this.#options.isShared || this.#dials.size <= this.#waiters.size) return;
-    for (const dial of this.#dials) return dial.abort(CANCELLED);
+    const account = this.#waiters.get(waiter);
+    if (!this.#waiters.delete(waiter)) {
+      if (waiter.share !== undefined) this.#shares.forget(waiter, waiter.share);
+      return;
+    }
+    this.#giveBack(account);
+    if (this.isShared || this.#dials.size <= this.#waiters.size) return;
+    const [dial] = this.#dials;
+    dial?.abort(CANCELLED);
   }
 
   /** Requests that wait for a connection. */
@@ -140,10 +135,12 @@ export class Upstream {
   available(connection: PooledConnection): void {
     // It would be cut off in the middle of a request.
     if (connection.isLeaving) return this.#end(connection);
-    for (const waiter of this.#waiters) {
-      if (!connection.hasRoom) return;
+    this.#countPlaces();
+    for (const [waiter, account] of this.#waiters) {
+      // Of HTTP/1, one is being made for each.
+      if (!connection.hasRoom) return this.isShared ? this.#dialForWaiters() : undefined;
       this.#waiters.delete(waiter);
-      waiter.placed(connection);
+      waiter.placed(this.#charged(connection, account));
     }
     if (connection.isUnused) this.#keep(connection);
   }
@@ -151,13 +148,61 @@ export class Upstream {
   closed(connection: PooledConnection): void {
     this.#connections.delete(connection);
     this.#forgetIdle(connection);
+    this.#countPlaces();
     this.#dialForWaiters();
+  }
+
+  // Sharing.
+
+  /** A place on a connection, which the waiter's client has been charged for. */
+  #find(waiter: PlaceWaiter, account: ClientAccount | undefined): UpstreamConnection | undefined {
+    const connection = this.#choose();
+    if (connection !== undefined) return this.#charged(connection, account);
+    if (this.#waiters.size >= MAX_WAITING) {
+      if (account !== undefined) this.#shares.give(account);
+      waiter.failed(CROWDED['too-many-requests']);
+      return undefined;
+    }
+    this.#waiters.set(waiter, account);
+    this.#dialForWaiters();
+    return undefined;
+  }
+
+  #charged(connection: PooledConnection, account: ClientAccount | undefined): UpstreamConnection {
+    if (account === undefined) return connection;
+    return new SharedPlace(connection, () => this.#giveBack(account));
+  }
+
+  /** A place is free again, for a client that has waited for its share. */
+  #giveBack(account: ClientAccount | undefined): void {
+    if (account === undefined) return;
+    this.#shares.give(account);
+    this.#serveQueued();
+  }
+
+  #serveQueued(): void {
+    for (let turn = this.#shares.next(); turn !== undefined; turn = this.#shares.next()) {
+      const place = this.#find(turn.waiter, turn.account);
+      if (place !== undefined) turn.waiter.placed(place);
+    }
+  }
+
+  /** Counts the places of HTTP/2 as servers have said, by the connection that takes least. */
+  #countPlaces(): void {
+    if (!this.isShared) return;
+    let least = Infinity;
+    for (const { isOver, limit } of this.#connections) {
+      if (!isOver && limit !== undefined) least = Math.min(least, limit);
+    }
+    // Without a connection it is as it was last.
+    if (least === Infinity || !this.#shares.resize(MAX_SHARED * least)) return;
+    this.#serveQueued();
   }
 
   // Choosing.
 
   #choose(): PooledConnection | undefined {
-    if (this.#options.isShared) return this.#leastBusy();
+    if (this.isShared) return this.#leastBusy();
     for (;;) {
       const connection = this.#idle.pop();
       if (connection === undefined) return undefined;
@@ -190,7 +235,7 @@ export class Upstream {
 
   #dialForWaiters(): void {
     if (this.#isClosed) return;
-    if (this.#options.isShared) {
+    if (this.isShared) {
       if (this.#waiters.size > 0 && this.#mayDial()) this.#dial();
       return;
     }
@@ -232,10 +277,12 @@ export class Upstream {
   /** One attempt to connect is worth one request of HTTP/1, and all that wait for a connection of HTTP/2. */
   #failed(error: unknown): void {
     if (error === CANCELLED) return this.#dialForWaiters();
-    const waiters = this.#options.isShared ? [...this.#waiters] : [...this.#waiters].slice(0, 1);
-    for (const waiter of waiters) {
-      this.#waiters.delete(waiter);
+    const waiters = this.isShared ? [...this.#waiters] : [...this.#waiters].slice(0, 1);
+    for (const [waiter, account] of waiters) {
+      // It may have been cancelled by what the one before it was told.
+      if (!this.#waiters.delete(waiter)) continue;
       waiter.failed(error);
+      this.#giveBack(account);
     }
     this.#dialForWaiters();
   }
@@ -287,72 +334,23 @@ const CANCELLED = new Error('no request waits for the connection any more');
 /** Made once: what it says is the same each time. */
 export const LATE = new Error(`there was no connection after ${CONNECT_TIMEOUT_MS / 1000} s`);
 
-/** A connection, and what it carries. */
-class PooledConnection implements UpstreamConnection, ClientConnectionObserver {
-  isKept = false;
-  idleSinceMs: MonotonicMs = 0 as MonotonicMs;
-  active = 0;
-  readonly #pool: Upstream;
-  readonly #dialled: Dialled;
-  #connection: ClientConnection | undefined;
+/** A request that may not even wait for a place. */
+export class CrowdedError extends Error {
+  readonly reason: QueueDenial;
 
-  constructor(pool: Upstream, dialled: Dialled) {
-    this.#pool = pool;
-    this.#dialled = dialled;
-  }
-
-  start(speak: UpstreamOptions['speak']): void {
-    this.#connection = speak(this.#dialled.stream, this);
-  }
-
-  get peer(): string {
-    return this.#dialled.peer;
-  }
-
-  get brokenBy(): Error | undefined {
-    return this.#dialled.failure?.();
-  }
-
-  get isLeaving(): boolean {
-    return this.#dialled.isLeaving?.() === true;
-  }
-
-  get hasRoom(): boolean {
-    return this.#connection !== undefined && this.#connection.capacity > 0;
-  }
-
-  get isUnused(): boolean {
-    return this.active === 0 && this.#connection?.isIdle === true;
-  }
-
-  request(
-    head: RequestHead,
-    isWhole: boolean,
-    receiver: ResponseReceiver,
-  ): ClientExchange | undefined {
-    const exchange = this.#connection?.request(head, isWhole, receiver);
-    if (exchange !== undefined) this.active += 1;
-    return exchange;
-  }
-
-  release(): void {
-    this.active -= 1;
-    if (this.isUnused) this.#pool.available(this);
-  }
-
-  drain(): void {
-    this.#connection?.drain();
-  }
-
-  destroy(): void {
-    this.#connection?.destroy();
-  }
-
-  available(): void {
-    this.#pool.available(this);
-  }
-
-  closed(): void {
-    this.#pool.closed(this);
+  constructor(reason: QueueDenial, message: string) {
+    super(message);
+    this.reason = reason;
   }
 }
+
+const CROWDED: Readonly<Record<QueueDenial, CrowdedError>> = {
+  'client-limit': new CrowdedError(
+    'client-limit',
+    'expected a client that leaves room for others, got one with all that it may have under way and waiting',
+  ),
+  'too-many-requests': new CrowdedError(
+    'too-many-requests',
+    `expected at most ${MAX_WAITING} requests that wait for the service, got one more`,
+  ),
+};

@@ -9,7 +9,8 @@ import type {
 import type { Field, RequestHead, ResponseHead } from '../../http/message.ts';
 import type { DeadlineQueue, Expiring } from '../../http/forward/deadlines.ts';
 import { HeldBody } from '../../http/forward/held-body.ts';
-import type { PlaceWaiter, Upstream, UpstreamConnection } from '../../http/upstream/upstream.ts';
+import type { PlaceWaiter, UpstreamConnection } from '../../http/upstream/place.ts';
+import type { Upstream } from '../../http/upstream/upstream.ts';
 import type { Backend } from '../balance/backend.ts';
 import type { CompiledEntry } from '../table/compiled-routes.ts';
 import type { RouteDependencies } from './route-dependencies.ts';

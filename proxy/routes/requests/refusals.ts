@@ -1,6 +1,6 @@
 import type { FaultAbort } from '../../../common/routes/route.ts';
 import { errorCode, describeError } from '../../../common/errors.ts';
-import { LATE } from '../../http/upstream/upstream.ts';
+import { CrowdedError, LATE } from '../../http/upstream/upstream.ts';
 import {
   GRPC_STATUS,
   refusal,
@@ -115,6 +115,7 @@ export function injectedFault({ httpStatus, grpcStatus }: FaultAbort): Refusal {
 export function unconnected(error: unknown): Refusal {
   const code = errorCode(error);
   if (code === 'denied' || code === 'no-endpoint') return routeRefusal(code, error);
+  if (error instanceof CrowdedError) return routeRefusal('too-many-requests', error);
   if (code === 'timeout' || error === LATE) return routeRefusal('connect-late', error);
   return refusal('connect-failed', describeError(error));
 }

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import test from 'ava';
-import type { Dialled } from '../../../proxy/http/upstream/upstream.ts';
+import type { Dialled } from '../../../proxy/http/upstream/pooled-connection.ts';
 import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
 import { countedStream } from '../../../proxy/stream/counted-stream.ts';
 import { within } from '../../helpers/deadline.ts';

@@ -166,6 +166,7 @@ export class FakeClientExchange extends FakeExchange implements ClientExchange {
 /** A connection to a service, which is the test. */
 export class FakeConnection implements ClientConnection {
   capacity: number;
+  readonly limit: number;
   isIdle = true;
   isClosed = false;
   readonly exchanges: FakeClientExchange[] = [];
@@ -175,6 +176,7 @@ export class FakeConnection implements ClientConnection {
   constructor(observer: ClientConnectionObserver, capacity = 1) {
     this.observer = observer;
     this.capacity = capacity;
+    this.limit = capacity;
   }
 
   request(

@@ -140,22 +140,25 @@ test('no more requests than the server allows, before and after its SETTINGS', a
   t.is(connection.capacity, 100);
   const first = ask(dialled);
   t.is(connection.capacity, 99);
+  t.is(connection.limit, undefined);
   await server.send(setting(3, 2));
+  t.is(connection.limit, 2);
+  t.is(dialled.available, 1);
   t.is(connection.capacity, 1);
   ask(dialled);
   t.is(connection.capacity, 0);
   t.throws(() => ask(dialled));
   await server.send(setting(3, 1));
   t.is(connection.capacity, 0, 'there are more than that now');
-  t.is(dialled.available, 0);
+  t.is(connection.limit, 1);
   await server.send(ok(1), ok(3));
   t.true(first.response.isWhole);
   t.is(connection.capacity, 1);
-  t.is(dialled.available, 1);
+  t.is(dialled.available, 3);
   await server.send(setting(3, 0));
   t.throws(() => ask(dialled));
   await server.send(setting(3, 10));
-  t.is(dialled.available, 2);
+  t.is(dialled.available, 5);
   t.is(connection.capacity, 10);
 });
 

@@ -1,12 +1,9 @@
 /** Connections to one destination: kept, shared, and let go of. */
 import test from 'ava';
 import { createGuard } from '../../../../common/guard.ts';
-import {
-  Upstream,
-  type Dialled,
-  type PlaceWaiter,
-  type UpstreamConnection,
-} from '../../../../proxy/http/upstream/upstream.ts';
+import type { PlaceWaiter, UpstreamConnection } from '../../../../proxy/http/upstream/place.ts';
+import type { Dialled } from '../../../../proxy/http/upstream/pooled-connection.ts';
+import { Upstream } from '../../../../proxy/http/upstream/upstream.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { FakeStream } from '../../stream/fake-stream.ts';
@@ -51,9 +48,10 @@ function world({ isShared = false, capacity = 1 } = {}) {
     closed() {},
   };
   /** Wants a place, and uses it at once; what it got is in it. */
-  const ask = () => {
+  const ask = (holder?: string) => {
     const got: { connection?: UpstreamConnection; error?: unknown; waiter: PlaceWaiter } = {
       waiter: {
+        share: holder === undefined ? undefined : { holder, fraction: 1 / 2 },
         placed(connection) {
           if (connection.request(requestHead(), true, receiver) === undefined) {
             throw new Error('there is no room');
@@ -183,7 +181,7 @@ test('a connection that does not come in time is given up', async (t) => {
 
 test('what is kept is let go of after a time, and sooner where there is much of it', async (t) => {
   const { ask, dials, connections, settle, clock } = world();
-  const all = Array.from({ length: 70 }, ask);
+  const all = Array.from({ length: 70 }, () => ask());
   for (const dial of dials) dial.connect();
   await settle();
   for (const [at, { connection }] of all.entries()) {
@@ -209,7 +207,7 @@ test('what is kept is let go of after a time, and sooner where there is much of 
 test('hundreds of requests whose answers come in bursts have no connection made again', async (t) => {
   const { ask, dials, connections, settle, clock } = world();
   for (let burst = 0; burst < 5; burst += 1) {
-    const all = Array.from({ length: 256 }, ask);
+    const all = Array.from({ length: 256 }, () => ask());
     for (const dial of dials) dial.connect();
     await settle();
     for (const connection of connections) connection.free();
@@ -255,6 +253,73 @@ test('HTTP/2: a failure is told to all that wait for it', async (t) => {
   dials[0]?.fail(new Error('nobody'));
   await settle();
   t.true(all.every(({ error }) => error !== undefined));
+});
+
+test('HTTP/2: as many connections are made as those that wait need, though no other request comes', async (t) => {
+  const { ask, dials, settle } = world({ isShared: true, capacity: 10 });
+  const all = Array.from({ length: 25 }, () => ask());
+  for (const at of [0, 1, 2]) {
+    dials[at]?.connect();
+    await settle();
+  }
+  t.true(all.every(({ connection }) => connection !== undefined));
+  t.is(dials.length, 3);
+});
+
+test('HTTP/1: a client has its share of connections, and what is beyond waits until one of its own is free', async (t) => {
+  const { ask, dials, connections, settle } = world();
+  const all = Array.from({ length: 2_000 }, () => ask('greedy'));
+  t.is(dials.length, 1_843, 'half of 4,096, less a tenth');
+  const other = ask('other');
+  t.is(dials.length, 1_844);
+  for (const dial of dials) dial.connect();
+  await settle();
+  t.not(other.connection, undefined);
+  const placed = () => all.filter(({ connection }) => connection !== undefined).length;
+  t.is(placed(), 1_843);
+  connections[0]?.free();
+  all[0]?.connection?.release();
+  t.is(placed(), 1_844);
+  t.is(dials.length, 1_844, 'on the connection that is free');
+});
+
+test('who waits for its share is forgotten when it gives up, and served when another of its own does', async (t) => {
+  const { ask, upstream, dials, settle } = world();
+  const all = Array.from({ length: 1_845 }, () => ask('greedy'));
+  const [first, last] = [all[0], all.at(-1)];
+  if (first === undefined || last === undefined) return t.fail();
+  const next = all.at(-2);
+  upstream.cancel(last.waiter);
+  upstream.cancel(first.waiter);
+  for (const dial of dials) dial.connect();
+  await settle();
+  t.not(next?.connection, undefined);
+  t.is(last.connection, undefined);
+  t.is(last.error, undefined);
+});
+
+test('a client of which too many wait is told so, and so are all when too many wait for a connection', (t) => {
+  const { ask, dials } = world({ isShared: true });
+  const all = Array.from({ length: 3_000 }, () => ask('greedy'));
+  const refused = all.filter(({ error }) => error !== undefined);
+  // Of 16 connections that take 16 requests each, and of 4,096 that wait, half less a tenth.
+  t.is(refused.length, 3_000 - 115 - 1_843);
+  t.regex(String(refused[0]?.error), /leaves room for others/);
+  t.is(ask('other').error, undefined);
+  for (let at = 0; at < 4_096; at += 1) ask();
+  t.regex(String(ask().error), /at most 4096 requests that wait/);
+  t.is(dials.length, 1);
+});
+
+test('a failed dial gives the places of those that waited for it to others', async (t) => {
+  const { ask, dials, settle } = world({ isShared: true, capacity: 16 });
+  const all = Array.from({ length: 200 }, () => ask('greedy'));
+  dials[0]?.fail(new Error('nobody'));
+  await settle();
+  t.is(all.filter(({ error }) => error !== undefined).length, 115);
+  dials[1]?.connect();
+  await settle();
+  t.is(all.filter(({ connection }) => connection !== undefined).length, 16);
 });
 
 test('at the end nothing is left', async (t) => {

@@ -1,0 +1,136 @@
+import { A_FEW, fractionOfRest, type BudgetShare } from '../../../common/budget/shared-budget.ts';
+import type { PlaceWaiter } from './place.ts';
+
+/** Requests of all clients that wait for their share at a time. Each has its fields in memory. */
+const MAX_QUEUED = 4_096;
+
+/**
+ * Accounts of so many clients stay though they hold nothing: they will hold something again with the next request, and
+ * a Map that is filled and emptied with each one makes old what is young (`DeadlineQueue`).
+ */
+const KEPT_ACCOUNTS = 256;
+
+/** What one client has of an upstream. */
+export interface ClientAccount {
+  readonly holder: string;
+  fraction: number;
+  /** Places that it has. */
+  held: number;
+  /** Its requests that wait for its share, in their order. */
+  readonly queued: Set<PlaceWaiter>;
+}
+
+/** Why a request cannot even wait: its client has its part of those that do, or all of them are there. */
+export type QueueDenial = 'client-limit' | 'too-many-requests';
+
+/**
+ * The places at an upstream, dealt out among clients as `SharedBudget` does it: a client has at most its fraction of
+ * what the others leave, and a few in any case. What is beyond that waits until others need less or its own requests
+ * end; who has least comes first. So a client whose requests do not end keeps no other one out.
+ */
+export class ClientShares {
+  readonly #accounts = new Map<string, ClientAccount>();
+  /** Those of which requests wait, who began to wait first comes first. */
+  readonly #waiting = new Set<ClientAccount>();
+  #capacity: number;
+  #used = 0;
+  #queued = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Changes how many places there are; those that were handed out stay out. True when there are more now. */
+  resize(capacity: number): boolean {
+    const isMore = capacity > this.#capacity;
+    this.#capacity = capacity;
+    return isMore;
+  }
+
+  /** Takes a place: `give` it back once. Undefined when the client has its share, or others of its requests wait. */
+  take(share: BudgetShare): ClientAccount | undefined {
+    const account = this.#accountOf(share);
+    if (account.queued.size > 0 || !this.#mayTake(account)) return undefined;
+    return this.#take(account);
+  }
+
+  /** Gives a place back. */
+  give(account: ClientAccount): void {
+    account.held -= 1;
+    this.#used -= 1;
+    this.#forgetUnused(account);
+  }
+
+  /** Has a request wait for its client's share, until it is `next` or forgotten; or says why it may not. */
+  queue(waiter: PlaceWaiter, share: BudgetShare): QueueDenial | undefined {
+    const account = this.#accountOf(share);
+    const own = account.queued.size;
+    const most = Math.max(
+      fractionOfRest(MAX_QUEUED, this.#queued - own, share.fraction),
+      Math.min(A_FEW, MAX_QUEUED - this.#queued + own),
+    );
+    if (own >= most) {
+      this.#forgetUnused(account);
+      return own === 0 ? 'too-many-requests' : 'client-limit';
+    }
+    account.queued.add(waiter);
+    this.#waiting.add(account);
+    this.#queued += 1;
+    return undefined;
+  }
+
+  /** A request waits no more, if it does. */
+  forget(waiter: PlaceWaiter, { holder }: BudgetShare): void {
+    const account = this.#accounts.get(holder);
+    if (account !== undefined && account.queued.has(waiter)) this.#unqueue(account, waiter);
+  }
+
+  /** The request whose turn it is, with a place that was taken for it; undefined when there is none. */
+  next(): { readonly waiter: PlaceWaiter; readonly account: ClientAccount } | undefined {
+    let least: ClientAccount | undefined;
+    for (const account of this.#waiting) {
+      const isLess = least === undefined || account.held < least.held;
+      if (isLess && this.#mayTake(account)) least = account;
+    }
+    const [waiter] = least?.queued ?? [];
+    if (least === undefined || waiter === undefined) return undefined;
+    const account = this.#take(least);
+    this.#unqueue(account, waiter);
+    return { waiter, account };
+  }
+
+  #mayTake({ held, fraction }: ClientAccount): boolean {
+    // Most often it is so, however little is left.
+    if (held < A_FEW) return true;
+    return held < fractionOfRest(this.#capacity, this.#used - held, fraction);
+  }
+
+  #take(account: ClientAccount): ClientAccount {
+    account.held += 1;
+    this.#used += 1;
+    return account;
+  }
+
+  #unqueue(account: ClientAccount, waiter: PlaceWaiter): void {
+    account.queued.delete(waiter);
+    if (account.queued.size === 0) this.#waiting.delete(account);
+    this.#queued -= 1;
+    this.#forgetUnused(account);
+  }
+
+  #accountOf({ holder, fraction }: BudgetShare): ClientAccount {
+    const known = this.#accounts.get(holder);
+    if (known !== undefined) {
+      known.fraction = fraction;
+      return known;
+    }
+    const account = { holder, fraction, held: 0, queued: new Set<PlaceWaiter>() };
+    this.#accounts.set(holder, account);
+    return account;
+  }
+
+  #forgetUnused({ holder, held, queued }: ClientAccount): void {
+    if (held > 0 || queued.size > 0 || this.#accounts.size <= KEPT_ACCOUNTS) return;
+    this.#accounts.delete(holder);
+  }
+}

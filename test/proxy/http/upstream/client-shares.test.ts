@@ -1,0 +1,81 @@
+/** Places at an upstream, dealt out among clients: who has least comes first, and whose requests do not end waits. */
+import test from 'ava';
+import { ClientShares } from '../../../../proxy/http/upstream/client-shares.ts';
+import type { PlaceWaiter } from '../../../../proxy/http/upstream/place.ts';
+
+const share = (holder: string) => ({ holder, fraction: 1 / 2 });
+
+function waiter(holder: string): PlaceWaiter {
+  return { share: share(holder), placed() {}, failed() {} };
+}
+
+/** Takes as many as there are for the client. */
+function takeAll(shares: ClientShares, holder: string): number {
+  let taken = 0;
+  while (shares.take(share(holder)) !== undefined) taken += 1;
+  return taken;
+}
+
+test('each client has half of what the others leave, less a tenth, and a few in any case', (t) => {
+  const shares = new ClientShares(1_000);
+  t.is(takeAll(shares, 'a'), 450);
+  t.is(takeAll(shares, 'b'), 225);
+  t.is(takeAll(shares, 'c'), 112);
+  for (let at = 0; at < 1_000; at += 1) takeAll(shares, `small-${at}`);
+  t.is(takeAll(shares, 'late'), 4);
+});
+
+test('who waits is served when its own requests end, and in the order in which they came', (t) => {
+  const shares = new ClientShares(100);
+  const account = shares.take(share('a'));
+  if (account === undefined) return t.fail('there was room');
+  takeAll(shares, 'a');
+  const waiting = [waiter('a'), waiter('a')];
+  for (const one of waiting) t.is(shares.queue(one, share('a')), undefined);
+  t.is(shares.next(), undefined);
+  shares.give(account);
+  t.is(shares.take(share('a')), undefined, 'others of it came before');
+  t.is(shares.next()?.waiter, waiting[0]);
+  t.is(shares.next(), undefined);
+  shares.give(account);
+  t.is(shares.next()?.waiter, waiting[1]);
+});
+
+test('the client that has least comes first', (t) => {
+  const shares = new ClientShares(100);
+  const account = shares.take(share('a'));
+  if (account === undefined) return t.fail('there was room');
+  const [a, b] = [1 + takeAll(shares, 'a'), takeAll(shares, 'b')];
+  t.true(a > b);
+  const [ofA, ofB] = [waiter('a'), waiter('b')];
+  shares.queue(ofA, share('a'));
+  shares.queue(ofB, share('b'));
+  shares.resize(1_000);
+  t.is(shares.next()?.waiter, ofB);
+  t.is(shares.next()?.waiter, ofA);
+});
+
+test('those that wait are bounded by client, and one that cannot wait is told so', (t) => {
+  const shares = new ClientShares(100);
+  for (const holder of ['a', 'b']) takeAll(shares, holder);
+  let queued = 0;
+  while (shares.queue(waiter('a'), share('a')) === undefined) queued += 1;
+  t.is(queued, 1_843);
+  t.is(shares.queue(waiter('a'), share('a')), 'client-limit');
+  t.is(shares.queue(waiter('b'), share('b')), undefined, 'another one may');
+  for (let at = 0; at < 10_000; at += 1) shares.queue(waiter(`w${at}`), share(`w${at}`));
+  t.is(shares.queue(waiter('late'), share('late')), 'too-many-requests');
+});
+
+test('who does not wait any more makes room for another', (t) => {
+  const shares = new ClientShares(100);
+  const account = shares.take(share('a'));
+  if (account === undefined) return t.fail('there was room');
+  takeAll(shares, 'a');
+  const [first, second] = [waiter('a'), waiter('a')];
+  for (const one of [first, second]) shares.queue(one, share('a'));
+  shares.forget(first, share('a'));
+  shares.forget(first, share('a'));
+  shares.give(account);
+  t.is(shares.next()?.waiter, second);
+});
