@@ -7,7 +7,8 @@ import type {
   ResponseReceiver,
 } from '../exchange.ts';
 import type { RequestHead } from '../message.ts';
-import { Http1ClientExchange, type ClientExchangeHost } from './client-exchange.ts';
+import { Http1ClientExchange } from './client-exchange.ts';
+import type { ExchangeHost } from './exchange.ts';
 import { MAX_INTERIM_RESPONSES } from '../interim-responses.ts';
 import { HeadInput } from './head-input.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -46,7 +47,7 @@ export function connectHttp1(
  * Bytes that arrive without a request, such as the 408 of a server that waited long enough, end the connection: they
  * would be taken for the response to the next request.
  */
-class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientExchangeHost {
+class Http1ClientConnection implements ClientConnection, StreamReceiver, ExchangeHost {
   readonly writer: MessageWriter;
   isClosed = false;
   readonly #stream: ByteStream;

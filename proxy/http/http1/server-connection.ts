@@ -127,7 +127,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     if (exchange === undefined) return this.#endQuietly();
     // What waits to be read comes before its end.
     if (!exchange.isRequestWhole && this.#stash.length > 0) return;
-    if (exchange.isUpgraded) return exchange.peerEnded();
+    if (exchange.isUpgraded) return exchange.tellEnd();
     if (exchange.isRequestWhole && !exchange.isPersistent) return;
     this.#breakOff();
   }

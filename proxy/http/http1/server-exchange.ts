@@ -1,29 +1,18 @@
-import type { StreamClose } from '../../stream/byte-stream.ts';
-import type { BodyReceiver, ServerExchange } from '../exchange.ts';
+import type { ServerExchange } from '../exchange.ts';
 import type { Field, RequestHead, ResponseHead } from '../message.ts';
-import type { BodyReader, BodySink } from './body-reader.ts';
 import { createBodyReader } from './create-body-reader.ts';
-import { type BodyFraming, type MessageWriter, writtenFraming } from './message-writer.ts';
+import { type ExchangeHost, Http1Exchange } from './exchange.ts';
+import { type BodyFraming, writtenFraming } from './message-writer.ts';
 import type { Http1Request } from './request-head.ts';
 import { withProof } from './websocket-handshake.ts';
 import { type ConnectionOption, writeResponseHead } from './write-head.ts';
 
 /** What an exchange needs of its connection. */
-export interface ServerExchangeHost {
-  readonly writer: MessageWriter;
-  readonly maxTrailerBytes: number;
+export interface ServerExchangeHost extends ExchangeHost {
   /** True when this is the last request that is served. */
   readonly isDraining: boolean;
-  consumed(bytes: number): void;
-  holdSpare(bytes: number): void;
   /** The body may be handed over. */
   started(): void;
-  /** Something of it has ended: the exchange may be complete. */
-  progressed(): void;
-  /** Ends our direction of a connection that has become something else. */
-  endStream(): void;
-  /** Breaks the connection off; the exchange hears no more. */
-  reset(): void;
 }
 
 /**
@@ -32,22 +21,15 @@ export interface ServerExchangeHost {
  *     request   head -> body -> whole       (upgrade: head -> bytes -> FIN)
  *     response  none -> begun -> ended      (101: none -> begun -> FIN)
  */
-export class Http1ServerExchange implements ServerExchange, BodySink {
+export class Http1ServerExchange
+  extends Http1Exchange<ServerExchangeHost>
+  implements ServerExchange
+{
   readonly request: RequestHead;
   readonly isWhole: boolean;
   /** What the client said: whether another request may follow. */
   readonly isPersistent: boolean;
-  /** What the receiver returned for the last piece. */
-  hasRoom = true;
-  /** Undefined where there is no body. */
-  readonly #body: BodyReader | undefined;
-  readonly #host: ServerExchangeHost;
-  #receiver: BodyReceiver | undefined;
   #isStarted = false;
-  #hasToldEnd = false;
-  #hasToldClosed = false;
-  #isUpgraded = false;
-  #readsNoMore = false;
   /** A final response has begun. */
   #hasResponded = false;
   #hasContinued = false;
@@ -55,48 +37,30 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
   #isBodyless = false;
   /** The response has said, or says by its framing, that the connection ends. */
   #isLast = false;
-  #closedAs: StreamClose | undefined;
 
   constructor({ head, framing, isPersistent }: Http1Request, host: ServerExchangeHost) {
+    super(host);
     this.request = head;
     this.isPersistent = isPersistent;
-    this.#host = host;
     this.isWhole = framing === 0 && head.upgrade === undefined;
     const { maxTrailerBytes } = host;
-    this.#body =
-      framing === 0 ? undefined : createBodyReader(framing, { maxTrailerBytes, isRequest: true });
-  }
-
-  get isClosed(): boolean {
-    return this.#closedAs !== undefined;
+    if (framing !== 0) this.body = createBodyReader(framing, { maxTrailerBytes, isRequest: true });
   }
 
   // What the handler does.
 
-  attach(receiver: BodyReceiver): void {
-    this.#receiver = receiver;
-  }
-
   start(): void {
-    if (this.#closedAs !== undefined) return this.#tellClosed(this.#closedAs);
+    if (this.closedAs !== undefined) return this.tellClosed(this.closedAs);
     if (this.#isStarted) return;
     this.#isStarted = true;
-    if (this.request.upgrade !== undefined && this.#hasResponded && !this.#isUpgraded)
-      this.#tellEnd();
-    this.#host.started();
+    if (this.request.upgrade !== undefined && this.#hasResponded && !this.isUpgraded)
+      this.tellEnd();
+    this.host.started();
   }
 
-  detach(): void {
-    this.#receiver = undefined;
+  override detach(): void {
+    super.detach();
     this.#isStarted = false;
-  }
-
-  consumed(bytes: number): void {
-    this.#host.consumed(bytes);
-  }
-
-  holdSpare(bytes: number): void {
-    this.#host.holdSpare(bytes);
   }
 
   inform(head: ResponseHead): void {
@@ -104,9 +68,9 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
     if (!isInterim || this.isClosed || this.#hasResponded) return;
     if (this.request.version === '1.0') return;
     // A client that does not read must not make them pile up; but it waits for the one that lets it go on.
-    if (this.#host.writer.isFull && (head.status !== 100 || this.#hasContinued)) return;
+    if (this.host.writer.isFull && (head.status !== 100 || this.#hasContinued)) return;
     if (head.status === 100) this.#hasContinued = true;
-    this.#host.writer.whole(
+    this.host.writer.whole(
       writeResponseHead({ ...head, upgrade: undefined }, undefined, undefined),
     );
   }
@@ -115,46 +79,33 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
     if (this.isClosed || this.#hasResponded) return;
     this.#hasResponded = true;
     if (head.status === 101) return this.#upgrade(head);
-    if (this.request.upgrade !== undefined) this.#tellEnd();
+    if (this.request.upgrade !== undefined) this.tellEnd();
     const framing = this.#framingOf(head, isWhole);
     this.#isLast = framing === 'until-close' || this.#mustEnd();
     const text = writeResponseHead(head, this.#written(head, framing), this.#option());
-    if (isWhole) this.#host.writer.whole(text);
-    else this.#host.writer.begin(text, framing);
-    this.#host.progressed();
+    if (isWhole) this.host.writer.whole(text);
+    else this.host.writer.begin(text, framing);
+    this.host.progressed();
   }
 
   write(chunk: Buffer, more = false, isOwned = false): boolean {
     if (this.isClosed || !this.#hasResponded) return false;
     if (this.#isBodyless) {
-      this.#receiver?.written(chunk.length);
+      this.receiver?.written(chunk.length);
       return true;
     }
-    if (this.#host.writer.isEnded) return false;
-    const hasRoom = this.#host.writer.write(chunk, more, isOwned);
-    // More than Content-Length has promised: what is sent must not look like a whole response.
-    if (hasRoom === undefined) this.#host.reset();
-    return hasRoom ?? false;
+    return this.writeBody(chunk, more, isOwned);
   }
 
   end(trailers?: readonly Field[]): void {
-    if (this.isClosed || !this.#hasResponded) return;
-    const hasEnded = this.#host.writer.end(trailers);
-    if (!hasEnded) return this.#host.reset();
-    if (this.#isUpgraded) this.#host.endStream();
-    this.#host.progressed();
+    if (!this.isClosed && this.#hasResponded) this.endBody(trailers);
   }
 
   close(): void {
     if (this.isClosed) return;
-    this.#readsNoMore = true;
+    this.readsNoMore = true;
     this.end();
-    if (!this.isClosed) this.#host.progressed();
-  }
-
-  reset(): void {
-    if (this.isClosed) return;
-    this.#host.reset();
+    if (!this.isClosed) this.host.progressed();
   }
 
   // What the connection does.
@@ -166,11 +117,7 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
 
   /** Nothing more of the request is to come. */
   get isRequestWhole(): boolean {
-    return !this.#isUpgraded && (this.#body === undefined || this.#body.isWhole);
-  }
-
-  get isUpgraded(): boolean {
-    return this.#isUpgraded;
+    return !this.isUpgraded && (this.body === undefined || this.body.isWhole);
   }
 
   get hasResponded(): boolean {
@@ -179,11 +126,7 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
 
   /** All of the response was written and is out of memory. */
   get isResponseGone(): boolean {
-    return this.#hasResponded && this.#host.writer.isEnded && this.#host.writer.isEmpty;
-  }
-
-  get readsNoMore(): boolean {
-    return this.#readsNoMore;
+    return this.#hasResponded && this.host.writer.isEnded && this.host.writer.isEmpty;
   }
 
   /** The connection ends after it. */
@@ -191,80 +134,19 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
     return this.#isLast;
   }
 
-  get bodyFault(): BodyReader['fault'] {
-    return this.#body?.fault;
-  }
-
-  /** Hands over what of the chunk is of this exchange, and says where the chunk goes on. */
-  read(chunk: Buffer, at: number, more: boolean, isOwned: boolean): number {
-    // What frames a body needs no room: to stop for it would be for ever, since no byte of it is consumed later.
-    this.hasRoom = true;
-    const body = this.#body;
-    if (body === undefined) {
-      this.take(at === 0 ? chunk : chunk.subarray(at), more, isOwned);
-      return chunk.length;
-    }
-    const next = body.read(chunk, at, more, isOwned, this);
-    this.#host.consumed(body.takeFramingBytes());
-    if (body.isWhole) this.#tellEnd();
-    return next;
-  }
-
-  /** The client has ended its direction of an upgraded connection. */
-  peerEnded(): void {
-    this.#tellEnd();
-  }
-
-  /** A piece of the body, or bytes of what the connection has become. */
-  take(chunk: Buffer, more: boolean, isOwned: boolean): void {
-    if (this.isClosed || this.#readsNoMore || this.#receiver === undefined) {
-      return this.#host.consumed(chunk.length);
-    }
-    this.hasRoom = this.#receiver.data(chunk, more, isOwned);
-  }
-
-  written(bytes: number): void {
-    this.#receiver?.written(bytes);
-  }
-
-  spare(bytes: number): void {
-    this.#receiver?.spare(bytes);
-  }
-
-  /** Over, in order or not. */
-  closed(how: StreamClose): void {
-    if (this.isClosed) return;
-    this.#closedAs = how;
-    this.#tellClosed(how);
-  }
-
-  /** By our own reset: the receiver hears nothing. */
-  closedSilently(): void {
-    this.#closedAs ??= 'reset';
-    this.#receiver = undefined;
-  }
-
-  #tellClosed(how: StreamClose): void {
-    const receiver = this.#receiver;
-    if (receiver === undefined || this.#hasToldClosed) return;
-    this.#hasToldClosed = true;
-    receiver.closed(how);
-  }
-
-  #tellEnd(): void {
-    if (this.#hasToldEnd || !this.#isStarted || this.isClosed) return;
-    this.#hasToldEnd = true;
-    this.#receiver?.end(this.#body?.trailers);
+  /** Waits for the start. */
+  override tellEnd(): void {
+    if (this.#isStarted) super.tellEnd();
   }
 
   #upgrade(head: ResponseHead): void {
-    if (this.request.upgrade === undefined) return this.#host.reset();
-    this.#isUpgraded = true;
+    if (this.request.upgrade === undefined) return this.host.reset();
+    this.isUpgraded = true;
     this.#isLast = true;
     const { upgrade } = this.request;
     const switching = { ...withProof(head, this.request), upgrade };
-    this.#host.writer.begin(writeResponseHead(switching, undefined, undefined), 'until-close');
-    this.#host.progressed();
+    this.host.writer.begin(writeResponseHead(switching, undefined, undefined), 'until-close');
+    this.host.progressed();
   }
 
   /** RFC 9112 section 6: what the version, the method and the status allow. */
@@ -292,7 +174,7 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
 
   #mustEnd(): boolean {
     const { method, fields } = this.request;
-    if (!this.isPersistent || this.#host.isDraining || method === 'CONNECT') return true;
+    if (!this.isPersistent || this.host.isDraining || method === 'CONNECT') return true;
     // Without a 100, the client may send the body that it held back, or its next request (RFC 9110 section 10.1.1).
     return !this.isRequestWhole && !this.#hasContinued && fields.some(isExpect);
   }
