@@ -1,5 +1,6 @@
 import { HELD_PATH } from '../lab/app.ts';
 import { pause } from '../lab/deadline.ts';
+import { eventLoopTurns } from '../measure/event-loop.ts';
 import { cpuMs } from '../measure/process-usage.ts';
 import { startWrk, type WrkOutcome } from '../measure/wrk.ts';
 import { ratioAtLeast, ratioAtMost, type Metric, type Target } from '../results/metric.ts';
@@ -10,6 +11,8 @@ export interface SteadyOutcome {
   readonly requestsPerSecond: number;
   /** Of both sidecars together; NaN without sidecars. */
   readonly cpuUsPerRequest: number;
+  /** Of the event loops of both sidecars; NaN where they are not counted. */
+  readonly turnsPerRequest: number;
   readonly wrk: WrkOutcome;
 }
 
@@ -38,14 +41,17 @@ export async function measureSteady(
   await using wrk = startWrk(order);
   await Promise.race([opened, wrk.failed]);
   await pause(WARM_UP_MS);
+  const turnsBefore = await eventLoopTurns(pair.metrics);
   const before = { requests: await app.requests(), cpu: cpuMs(pair.pids), at: performance.now() };
   await Promise.race([pause(seconds * 1000), wrk.failed]);
   const after = { requests: await app.requests(), cpu: cpuMs(pair.pids), at: performance.now() };
+  const turnsAfter = await eventLoopTurns(pair.metrics);
   const requests = after.requests - before.requests;
   const cpuUs = (after.cpu - before.cpu) * 1000;
   return {
     requestsPerSecond: requests / ((after.at - before.at) / 1000),
     cpuUsPerRequest: pair.pids.length === 0 ? Number.NaN : cpuUs / requests,
+    turnsPerRequest: (turnsAfter - turnsBefore) / requests,
     wrk: await wrk.finish(),
   };
 }
@@ -96,15 +102,18 @@ function keepAlive(
         target: targets.cpu,
         alarm: targets.alarms?.cpu,
       },
+      { key: 'turns', title: 'turns of our event loops a request', unit: '', better: 'lower' },
     ],
     async measure(context) {
-      const { requestsPerSecond, cpuUsPerRequest, wrk } = await measureSteady(context, connections);
+      const steady = await measureSteady(context, connections);
+      const { requestsPerSecond, cpuUsPerRequest, turnsPerRequest, wrk } = steady;
       return {
         requests: requestsPerSecond,
         p50: wrk.p50Us / 1000,
         p99: wrk.p99Us / 1000,
         p999: wrk.p999Us / 1000,
         cpu: cpuUsPerRequest,
+        turns: turnsPerRequest,
         errors: wrk.errors,
       };
     },

@@ -35,6 +35,28 @@ export function registerProcessMetrics(registry: Registry): void {
       }
     },
   });
+  /** A counter of what the runtime counts. */
+  const counted = (name: string, help: string, count: () => number): void => {
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(count());
+      },
+    });
+  };
+  counted(
+    'hauberk_event_loop_turns_total',
+    'Turns of the event loop. With few requests each takes some of its own, with many they share one.',
+    () => performance.nodeTiming.uvMetricsInfo.loopCount,
+  );
+  counted(
+    'hauberk_event_loop_busy_seconds_total',
+    'Time that the event loop did not wait for events: its rate is the utilization of the one core that it can have.',
+    () => performance.eventLoopUtilization().active / 1000,
+  );
   const refusals: Counter = new Counter({
     name: 'hauberk_budget_refusals_total',
     help: 'Connections that were refused because a budget was exhausted, by budget.',

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { parseStubStatus } from '../../bench/lab/app.ts';
 import { planCores } from '../../bench/lab/placement.ts';
+import { parseTurns } from '../../bench/measure/event-loop.ts';
 import {
   parseCpuTime,
   parseMachineBusyMs,
@@ -14,6 +15,12 @@ test('processor time is found after a name with spaces and brackets', (t) => {
   const stat =
     '42 (a (b) c) S 1 42 42 0 -1 4194304 100 0 0 0 123 45 7 8 20 0 11 0 1000 1 1 1 1 1 1';
   t.deepEqual(parseCpuTime(stat), { userMs: 1230, systemMs: 450 });
+});
+
+test('turns of the event loop are read where they are counted', (t) => {
+  const type = '# TYPE hauberk_event_loop_turns_total counter\n';
+  t.is(parseTurns(`${type}hauberk_event_loop_turns_total 42\n`), 42);
+  t.is(parseTurns('envoy_server_uptime 7\n'), Number.NaN);
 });
 
 test('resident memory is read in bytes', (t) => {

@@ -31,6 +31,12 @@ const OPEN: ReadonlySet<string> = new Set([
   'hauberk_grpc_connections_failed_total',
 ]);
 
+/** What the runtime counts since the process began; nothing there is an event to be missed. */
+const OF_THE_RUNTIME: ReadonlySet<string> = new Set([
+  'hauberk_event_loop_turns_total',
+  'hauberk_event_loop_busy_seconds_total',
+]);
+
 function everything(): Registry {
   const registry = new Registry();
   const [clock, { logger }] = [createManualClock(), createLogRecorder()];
@@ -49,7 +55,8 @@ function everything(): Registry {
 test('every counter begins at 0', async (t) => {
   const families = await everything().getMetricsAsJSON();
   const counters = families.filter(
-    ({ name, type }) => String(type) === 'counter' && name.startsWith('hauberk_'),
+    ({ name, type }) =>
+      String(type) === 'counter' && name.startsWith('hauberk_') && !OF_THE_RUNTIME.has(name),
   );
   t.true(counters.length > 15, 'the counters were found');
   for (const { name, values } of counters.filter((family) => !OPEN.has(family.name))) {
