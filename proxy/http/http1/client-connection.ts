@@ -124,6 +124,8 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, Exchang
 
   destroy(): void {
     if (this.isClosed) return;
+    // A server that has nothing under way should not have to log a reset.
+    if (this.isIdle) return this.#end();
     this.#break('lost', { kind: 'lost', sentence: 'the connection was destroyed by its owner' });
   }
 

@@ -182,6 +182,20 @@ test('a reset breaks the connection off', (t) => {
   t.is(connection.capacity, 0);
 });
 
+test('an owner that destroys a connection resets what is under way, and ends in order what is idle', (t) => {
+  const busy = connect();
+  const { exchange } = busy.ask();
+  busy.connection.destroy();
+  t.is(exchange.failure?.kind, 'lost');
+  t.true(busy.stream.calls.includes('reset'));
+  const idle = connect();
+  idle.ask();
+  idle.stream.comes('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  idle.connection.destroy();
+  t.deepEqual(idle.stream.calls, ['start', 'close']);
+  t.deepEqual(idle.told, ['available', 'closed']);
+});
+
 test('an upgrade carries bytes after a 101, also those that were written before', async (t) => {
   const { stream, ask, connection } = connect();
   const { exchange, listener } = ask({ upgrade: 'websocket' }, false);
