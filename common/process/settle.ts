@@ -57,12 +57,20 @@ export function settleWhenQuiet(options: SettleOptions): Closeable {
 }
 
 /**
- * A function that gives back what can be. The first time that is also what only the start needed: V8 keeps the code of
+ * A function that gives back what can be, without a collection where the heap has more than so many bytes: that stops everything, for
+ * 0.4 s with 75 MiB on a machine that has little else to do. The first time that is also what only the start needed: V8 keeps the code of
  * a function that does not run for six major collections, and a quiet process makes none.
  */
-export function createRelease(trimMalloc = findTrimMalloc()): () => void {
+export function createRelease(
+  trimMalloc = findTrimMalloc(),
+  mostHeapBytes = Number.POSITIVE_INFINITY,
+): () => void {
   let isFirst = true;
   return () => {
+    if (process.memoryUsage().heapUsed > mostHeapBytes) {
+      trimMalloc?.();
+      return;
+    }
     // Writes what was compiled, for the next start even if this process is killed, and releases it.
     flushCompileCache();
     if (isFirst) setFlagsFromString(FORGET_UNUSED_CODE);

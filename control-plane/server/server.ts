@@ -53,6 +53,7 @@ import { createReadiness } from './readiness.ts';
 import { warnOfRestore } from './restore.ts';
 import { continueWithoutStore } from './without-store.ts';
 import { followRootChanges } from './root-changes.ts';
+import { settleControlPlane } from './settle.ts';
 import { serveTelemetry } from './telemetry.ts';
 import { followMigration } from './storage/migrate/follow-migration.ts';
 import { openStorage } from './storage/open-storage.ts';
@@ -352,6 +353,7 @@ export async function startControlPlane(
     }),
   );
   PROCESS_DESCRIPTORS.calibrate();
+  use(settleControlPlane({ clock, connected: () => registry.connected }));
   logger.info(
     { event: 'ready', trustDomain, adminFile: admin.path },
     `the operator's credential is ${admin.path}; make a join token with: hauberk token create ` +

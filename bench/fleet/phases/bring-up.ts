@@ -10,8 +10,8 @@ import {
 } from './phase.ts';
 
 const CONNECT_DEADLINE_MS = 240_000;
-/** How long nothing happens, for what an idle fleet costs. */
-const IDLE_MS = 3_000;
+/** How long nothing happens, for what an idle fleet costs: until what its coming has left was given back. */
+const IDLE_MS = 25_000;
 const KIB = 1024;
 /** Of memory for each sidecar, in KiB. */
 const MOST_KIB = { shared: 30, own: 100 };
@@ -37,7 +37,8 @@ export async function bringUp(setting: FleetSetting): Promise<PhaseOutcome> {
   await pause(IDLE_MS);
   const idle = idleUsage();
   const heap = await controlPlane.metric('nodejs_heap_size_used_bytes');
-  const memory = controlPlane.residentBytes() - baseline;
+  const resident = controlPlane.residentBytes();
+  const memory = resident - baseline;
   const { sidecars, connections } = options;
   const missing = sidecars - connected.done;
   return {
@@ -59,6 +60,7 @@ export async function bringUp(setting: FleetSetting): Promise<PhaseOutcome> {
         is: 'at-most',
         limit: MOST_KIB[connections],
       }),
+      figure('idle', 'its memory, with what it has without sidecars', 'MiB', resident / KIB / KIB),
       figure(
         'idle',
         'its JavaScript heap, with what is in it without sidecars',

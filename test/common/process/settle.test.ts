@@ -78,6 +78,19 @@ test('what is released includes what malloc keeps, and V8 is as before', (t) => 
   t.is(trimmed, 2);
 });
 
+test.serial('where a collection would take long, only what malloc keeps is released', (t) => {
+  const collected: unknown[] = [];
+  const { gc } = globalThis;
+  t.teardown(() => void (globalThis.gc = gc));
+  globalThis.gc = ((how: unknown) => void collected.push(how)) as typeof gc;
+  let trimmed = 0;
+  const trim = (): void => void (trimmed += 1);
+  createRelease(trim, 1)();
+  t.deepEqual([trimmed, collected.length], [1, 0]);
+  createRelease(trim, Number.MAX_SAFE_INTEGER)();
+  t.deepEqual([trimmed, collected.length], [2, 1]);
+});
+
 test('without a malloc that can be trimmed the rest is released', (t) => {
   t.notThrows(createRelease(undefined));
 });
