@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { MonotonicClock } from '../clock.ts';
 import type { Closeable } from '../lifecycle.ts';
 import { findTrimMalloc } from './malloc-trim.ts';
+import { findUnmapCode } from './unmap-code.ts';
 
 /** What a process settles with. */
 export interface SettleOptions {
@@ -59,11 +60,12 @@ export function settleWhenQuiet(options: SettleOptions): Closeable {
 /**
  * A function that gives back what can be, without a collection where the heap has more than so many bytes: that stops everything, for
  * 0.4 s with 75 MiB on a machine that has little else to do. The first time that is also what only the start needed: V8 keeps the code of
- * a function that does not run for six major collections, and a quiet process makes none.
+ * a function that does not run for six major collections, and a quiet process makes none. The code of Node.js itself is of the same kind.
  */
 export function createRelease(
   trimMalloc = findTrimMalloc(),
   mostHeapBytes = Number.POSITIVE_INFINITY,
+  unmapCode = findUnmapCode(),
 ): () => void {
   let isFirst = true;
   return () => {
@@ -76,9 +78,11 @@ export function createRelease(
     if (isFirst) setFlagsFromString(FORGET_UNUSED_CODE);
     collect();
     if (isFirst) setFlagsFromString(KEEP_CODE);
-    isFirst = false;
     // What the heap referred to outside of it is free now, but still malloc's.
     trimMalloc?.();
+    // What the collection ran is not needed either.
+    if (isFirst) unmapCode?.();
+    isFirst = false;
   };
 }
 

@@ -63,6 +63,8 @@ async function bundleOne(root: string, entry: string): Promise<Bundled> {
     format: 'esm',
     platform: 'node',
     target: 'node26',
+    // Where packages have modules too: of those it is known what is used.
+    mainFields: ['module', 'main'],
     charset: 'ascii',
     legalComments: 'none',
     minifyWhitespace: true,

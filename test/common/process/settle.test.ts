@@ -69,13 +69,20 @@ test('not after it was closed', async (t) => {
 test('what is released includes what malloc keeps, and V8 is as before', (t) => {
   const before = cachedDataVersionTag();
   let trimmed = 0;
-  const release = createRelease(() => void (trimmed += 1));
+  let unmapped = 0;
+  const release = createRelease(
+    () => void (trimmed += 1),
+    undefined,
+    () => void (unmapped += 1),
+  );
   release();
   t.is(trimmed, 1);
+  t.is(unmapped, 1);
   // With other flags no compiled code would be accepted any more.
   t.is(cachedDataVersionTag(), before);
   release();
   t.is(trimmed, 2);
+  t.is(unmapped, 1, 'what runs now is needed');
 });
 
 test.serial('where a collection would take long, only what malloc keeps is released', (t) => {
@@ -92,5 +99,5 @@ test.serial('where a collection would take long, only what malloc keeps is relea
 });
 
 test('without a malloc that can be trimmed the rest is released', (t) => {
-  t.notThrows(createRelease(undefined));
+  t.notThrows(createRelease(undefined, undefined, undefined));
 });
