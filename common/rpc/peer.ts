@@ -100,16 +100,35 @@ function readCaller(socket: TLSSocket): Caller {
 /** Those that looking at the certificate itself finds. */
 const REASONS = ['signing-certificate', 'san-missing', 'san-multiple', 'spiffe-id'] as const;
 
+/** The connection of a call. */
+export interface CallConnection {
+  readonly socket: TLSSocket;
+  /** Ends it, with all of its calls. */
+  end(): void;
+}
+
+/** The connection that a call came over; undefined when it is over. */
+export function connectionOf(call: ServerCall): CallConnection | undefined {
+  const session = findSession(call);
+  if (session === undefined || session.destroyed) return undefined;
+  const { socket } = session;
+  return socket instanceof TLSSocket ? { socket, end: () => session.destroy() } : undefined;
+}
+
+function sessionOf(call: ServerCall): Http2Session {
+  const session = findSession(call);
+  if (session === undefined) throw new TypeError('expected a call with an HTTP/2 session');
+  return session;
+}
+
 // grpc-js offers the certificate of a verified client only (`getAuthContext`), so that a client with
 // a bad certificate could not be told from one with none. The session lies below its interceptors.
-function sessionOf(call: ServerCall): Http2Session {
+function findSession(call: ServerCall): Http2Session | undefined {
   let layer: unknown = property(call, 'call');
   while (property(layer, 'nextCall') !== undefined) layer = property(layer, 'nextCall');
   const session = property(property(layer, 'stream'), 'session');
-  if (typeof session === 'object' && session !== null && 'socket' in session) {
-    return session as Http2Session;
-  }
-  throw new TypeError('expected a call with an HTTP/2 session');
+  const isSession = typeof session === 'object' && session !== null && 'socket' in session;
+  return isSession ? (session as Http2Session) : undefined;
 }
 
 function property(value: unknown, key: string): unknown {

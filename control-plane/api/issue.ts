@@ -32,6 +32,7 @@ import { requireProofOrExpired, type ProvenCaller } from './caller.ts';
 import type { CallerLimits } from './caller-limits.ts';
 import { peerAddress } from './peer-address.ts';
 import { toRefusal } from './refusal.ts';
+import type { RefusedCalls } from './refused-calls.ts';
 import { RequestError } from './request-error.ts';
 
 /** What issuing needs. */
@@ -39,6 +40,7 @@ export interface IssueHandlerOptions {
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
   readonly limits: Pick<CallerLimits, 'issue' | 'wrongToken'>;
+  readonly refusedCalls: RefusedCalls;
   readonly revocations: Pick<Revocations, 'admit'>;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly clock: Clock;
@@ -75,6 +77,7 @@ export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
   const { ca, tokens, revocations, view, configs, clock, logger, guard, metrics, limits } = options;
+  const { refusedCalls } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
   const { operatorRenewalMs, operatorUses, withoutStore } = options;
   const mayLog = createLogLimit(clock);
@@ -199,6 +202,7 @@ export function createIssueHandler(
         const line = { event: 'issue-refused', reason, client: call.getPeer(), spiffeId: claimed };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'issuing failed');
         else if (mayLog()) logger.warn(line, `refused a certificate: ${error.message}`);
+        refusedCalls.refused(call, reason);
         callback(error);
       } finally {
         endTimer();

@@ -18,6 +18,7 @@ import { createOperatorStreams } from '../api/admin/operator-streams.ts';
 import { createAdmission } from '../api/sync/admission.ts';
 import { createSyncHub } from '../api/sync/hub.ts';
 import { SyncLag } from '../api/sync/lag.ts';
+import { createRefusedCalls } from '../api/refused-calls.ts';
 import { createSyncHandler } from '../api/sync/sync.ts';
 import { tokenRootsOf } from '../ca/authorities/authorities.ts';
 import { followAuthorities } from '../ca/authorities/follow-authorities.ts';
@@ -216,7 +217,9 @@ export async function startControlPlane(
   );
 
   const revocations = createRevocations({ store, ca, tokens, clock, mutex });
-  const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock, controlPlanes) };
+  const limits = createCallerLimits(clock, controlPlanes);
+  const refusedCalls = createRefusedCalls({ clock, logger, metrics });
+  const room = { clock, logger, guard, metrics, limits, refusedCalls };
   const operatorUses = use(await openOperatorUses({ store, ...room }));
   const kept = { ca, store, writable, revocations, clock, logger };
   const withoutStore = use(await continueWithoutStore(settings, kept));

@@ -18,6 +18,7 @@ import {
 } from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
 import { toRefusal } from '../refusal.ts';
+import type { RefusedCalls } from '../refused-calls.ts';
 
 /** Does what an operator asks for; which one it is does not matter. */
 export type OperatorAction<Request, Response> = (request: Request) => Promise<Response> | Response;
@@ -52,6 +53,7 @@ export type ForCaller = <Request, Response>(
 /** What the guard of operators' calls needs. */
 export interface ForOperatorsOptions extends OperatorTrust {
   readonly limits: Pick<CallerLimits, 'operator'>;
+  readonly refusedCalls: RefusedCalls;
   readonly operatorUses: Pick<OperatorUses, 'used'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -66,7 +68,7 @@ export function createForOperators(options: ForOperatorsOptions): {
   readonly forOperatorsOrSiblings: ForOperators<{ readonly local: boolean }>;
   readonly forCaller: ForCaller;
 } {
-  const { clock, limits, logger, guard, metrics, operatorUses } = options;
+  const { clock, limits, logger, guard, metrics, operatorUses, refusedCalls } = options;
   const mayLog = createLogLimit(clock);
   const serve = <Request, Response>(
     call: ServerUnaryCall<Request, Response>,
@@ -92,6 +94,7 @@ export function createForOperators(options: ForOperatorsOptions): {
         const line = { event: 'admin-refused', reason, client: call.getPeer() };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
         else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
+        refusedCalls.refused(call, reason);
         callback(error);
       }
     });

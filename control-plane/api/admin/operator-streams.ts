@@ -34,7 +34,7 @@ export interface OperatorStreamsOptions extends ForOperatorsOptions {
  * or is revoked. One with `local` may also come from another control plane of the mesh.
  */
 export function createOperatorStreams(options: OperatorStreamsOptions): OperatorStreams {
-  const { clock, limits, logger, guard, metrics, operatorUses, view } = options;
+  const { clock, limits, logger, guard, metrics, operatorUses, refusedCalls, view } = options;
   const mayLog = createLogLimit(clock);
   const streams = new Set<OpenStream>();
   let isClosed = false;
@@ -49,6 +49,7 @@ export function createOperatorStreams(options: OperatorStreamsOptions): Operator
     const line = { event: 'admin-refused', reason, client: call.getPeer() };
     if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
     else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
+    refusedCalls.refused(call, reason);
     call.emit('error', error);
   };
   /** The end of what was allowed is no refusal. */

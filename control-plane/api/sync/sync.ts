@@ -33,6 +33,7 @@ import type { Admission } from './admission.ts';
 import { behind, certificateExpired, goingAway, malformed, moved, replaced } from './endings.ts';
 import { readHello } from './hello.ts';
 import { peerAddress } from '../peer-address.ts';
+import type { RefusedCalls } from '../refused-calls.ts';
 import type { RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
@@ -54,6 +55,7 @@ export interface SyncHandlerOptions {
   readonly catchUp: CatchUp;
   readonly admission: Admission;
   readonly limits: Pick<CallerLimits, 'stream' | 'endpoint' | 'interest' | 'messages'>;
+  readonly refusedCalls: RefusedCalls;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
@@ -92,7 +94,7 @@ type Call = ServerDuplexStream<Buffer, Buffer>;
  * certificate long before, and the endpoint stays in the view meanwhile.
  */
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
-  const { view, clock, logger, metrics } = options;
+  const { view, clock, logger, metrics, refusedCalls } = options;
   const streams = new Set<Stream>();
   const mayLog = createLogLimit(clock);
   const host = new HostAddresses();
@@ -104,6 +106,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     const line = { event: 'sync-refused', reason, client: call.getPeer() };
     if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a Sync stream failed');
     else if (mayLog()) logger.warn(line, `ended a Sync stream: ${error.message}`);
+    refusedCalls.refused(call, reason);
     call.emit('error', error);
   };
   /** An end that belongs to the life of a stream is no refusal. */
