@@ -34,7 +34,7 @@ export interface RefusedCallsOptions {
  * Ends the connection of a caller that is refused again and again, for what one call is as good as the next: a stream is opened
  * and refused as fast as it can be asked for, and all connections wait meanwhile. The next connection takes a handshake,
  * for which each source has to wait for its turn. It is charged to the identity that the caller has proven, or to its
- * address, which keeps out nobody who proves to be someone else.
+ * address; a caller at that address that proves an identity is charged to that one.
  */
 export function createRefusedCalls({ clock, logger, metrics }: RefusedCallsOptions): RefusedCalls {
   const buckets = new KeyedBuckets(clock, REFUSED_RATE);
