@@ -7,22 +7,21 @@ import { greet, PrefaceReader } from './greeting.ts';
 import { ConnectBlocks, statusBlock } from './head-encoding.ts';
 import { encodeHeaders, NO_TABLE } from './hpack/encoder.ts';
 import type { HeaderField } from './hpack/static-table.ts';
-import { ConnectionError } from './http2-error.ts';
-import { IncomingFrames } from './incoming-frames.ts';
-import type { FrameEffects } from './incoming-frames.ts';
+import { ConnectionError, windowTooLarge } from './http2-error.ts';
+import { type FrameEffects, IncomingFrames } from './incoming-frames.ts';
 import type { HeaderBlock } from './header-blocks.ts';
 import { Linger } from './linger.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Outbox } from './outbox.ts';
 import { DEFAULT_WINDOW_BYTES, ERROR_CODE, MAX_STREAM_ID, MAX_WINDOW_BYTES } from './protocol.ts';
 import { ConnectionWindow } from './receive-window.ts';
-import { applySettings, INITIAL_PEER_SETTINGS } from './settings.ts';
-import type { PeerSettings } from './settings.ts';
+import { applySettings, INITIAL_PEER_SETTINGS, type PeerSettings } from './settings.ts';
 import { StreamTable } from './stream-table.ts';
 import { Http2Stream } from './stream.ts';
 import type { HostedStream, StreamHost } from './stream-host.ts';
 import type { StreamObserver } from './stream-observer.ts';
 import type { Transport } from './transport/transport.ts';
+import { UnreadBytes } from './unread-bytes.ts';
 
 /** Hears what happens to a connection. */
 export interface ConnectionHandler {
@@ -98,6 +97,8 @@ export class Http2Connection implements StreamHost {
     this.#receiveWindow = new ConnectionWindow(limits.connectionWindowBytes);
     this.outbox = new Outbox({
       transport,
+      // Who dials decides how many connections there are; who accepts does not.
+      ...(role === 'server' && { unread: new UnreadBytes(this.budget, this.owner, this.#shed) }),
       mayServe: () => this.#sendWindowBytes > 0,
       isSmall: limits.sendsLittle === true,
       onOverflow: () => this.#fail(new ConnectionError('ENHANCE_YOUR_CALM', UNREAD_SENTENCE)),
@@ -376,8 +377,15 @@ export class Http2Connection implements StreamHost {
     callEach([...lose, rest], (act) => act());
   }
 
+  /** What waits for the peer is needed elsewhere, and it has read nothing for the longest time. */
+  readonly #shed = (): void => {
+    this.#error ??= new Error(SHED_SENTENCE);
+    this.destroy();
+  };
+
   readonly #onClose = (error: Error | undefined): void => {
     if (this.#state === 'closed') return;
+    this.outbox.release();
     // What breaks while it ends is not why it ended.
     if (this.#state === 'open') this.#error ??= error;
     this.#state = 'closed';
@@ -387,9 +395,5 @@ export class Http2Connection implements StreamHost {
   };
 }
 
+const SHED_SENTENCE = 'expected a peer that reads, got one whose memory was needed elsewhere';
 const UNREAD_SENTENCE = 'expected a peer that reads its answers, got one that asks for more';
-
-function windowTooLarge(): ConnectionError {
-  const sentence = 'expected a window of at most 2^31-1 bytes, got a larger one';
-  return new ConnectionError('FLOW_CONTROL_ERROR', sentence);
-}

@@ -14,3 +14,9 @@ export class ConnectionError extends HauberkError<ErrorName> {
     return ERROR_CODE[this.code];
   }
 }
+
+/** The error for a window that was opened too far (RFC 9113 section 6.9.1). */
+export function windowTooLarge(): ConnectionError {
+  const sentence = 'expected a window of at most 2^31-1 bytes, got a larger one';
+  return new ConnectionError('FLOW_CONTROL_ERROR', sentence);
+}

@@ -1,5 +1,6 @@
 import { FrameBuffer } from './frame-buffer.ts';
 import { giveBackMemory } from './frame-memory.ts';
+import type { UnreadBytes } from './unread-bytes.ts';
 import type { Transport } from './transport/transport.ts';
 
 /** A stream that has bytes to send, or whose reader waits for room. */
@@ -20,6 +21,9 @@ const HIGH_WATER_BYTES = 256 * 1024;
 
 /** What one stream may send before it is the next one's turn. */
 const TURN_BYTES = 64 * 1024;
+
+/** Either of them, where memory is scarce: then many peers do not read, or read slowly. */
+const SCARCE_BYTES = 16 * 1024;
 
 /**
  * The answers and window updates that may wait besides. A peer who makes us produce more and doesn't
@@ -42,6 +46,7 @@ export class Outbox {
   readonly #transport: Transport;
   readonly #mayServe: () => boolean;
   readonly #onOverflow: () => void;
+  readonly #unread: UnreadBytes | undefined;
   readonly #waiting = new Set<Sender>();
   #isWriting = false;
   /** The bytes of the write that is under way. */
@@ -56,18 +61,26 @@ export class Outbox {
     readonly mayServe: () => boolean;
     /** The peer does not read, and makes us produce. */
     readonly onOverflow: () => void;
+    /** Counts what waits; undefined where it is bounded by the number of connections, which is ours. */
+    readonly unread?: UnreadBytes;
     /** This is one of many, which mostly send little at a time. */
     readonly isSmall?: boolean;
   }) {
     this.#transport = options.transport;
     this.#mayServe = options.mayServe;
     this.#onOverflow = options.onOverflow;
+    this.#unread = options.unread;
     this.frames = new FrameBuffer(this.#schedule, options.isSmall);
   }
 
   /** True when senders should wait for their turn. */
   get isFull(): boolean {
-    return this.frames.length >= HIGH_WATER_BYTES;
+    const { length } = this.frames;
+    return length >= HIGH_WATER_BYTES || (length >= SCARCE_BYTES && this.#isScarce);
+  }
+
+  get #isScarce(): boolean {
+    return this.#unread?.isRoomy === false;
   }
 
   /** Puts a sender at the end of the queue, unless it is in it. */
@@ -83,16 +96,18 @@ export class Outbox {
   /** Gives turns to those who wait, as long as there is room. */
   serve(): void {
     if (this.#waiting.size === 0) return;
+    const turnBytes = this.#isScarce ? SCARCE_BYTES : TURN_BYTES;
     // A sender that is added again while this runs comes again, after all the others.
     for (const sender of this.#waiting) {
       if (this.isFull || !this.#mayServe()) return;
       this.#waiting.delete(sender);
-      if (sender.sendSome(TURN_BYTES)) this.#waiting.add(sender);
+      if (sender.sendSome(turnBytes)) this.#waiting.add(sender);
     }
   }
 
   readonly #schedule = (): void => {
     if (this.frames.length > MAX_BACKLOG_BYTES) return this.#onOverflow();
+    this.#unread?.grew(this.frames.length + (this.#writing?.length ?? 0));
     if (this.#isWriting || this.#isScheduled) return;
     this.#isScheduled = true;
     if (this.#isBusy) setImmediate(this.#flush);
@@ -118,6 +133,7 @@ export class Outbox {
     this.#writing = undefined;
     this.#isWriting = false;
     if (this.#isGone) return;
+    this.#unread?.shrank(this.frames.length);
     this.serve();
     // What was added in this callback has been scheduled; what came before has not.
     if (this.frames.length > 0) this.#schedule();
@@ -133,5 +149,10 @@ export class Outbox {
       this.#transport.write(this.frames.take(), () => {});
     }
     this.#transport.end();
+  }
+
+  /** The connection is gone. */
+  release(): void {
+    this.#unread?.release();
   }
 }

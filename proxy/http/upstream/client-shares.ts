@@ -1,5 +1,5 @@
 import { A_FEW, fractionOfRest, type BudgetShare } from '../../../common/budget/shared-budget.ts';
-import type { PlaceWaiter } from './place.ts';
+import type { ClientAccount, PlaceWaiter } from './place.ts';
 
 /** Requests of all clients that wait for their share at a time. Each has its fields in memory. */
 const MAX_QUEUED = 4_096;
@@ -9,16 +9,6 @@ const MAX_QUEUED = 4_096;
  * a Map that is filled and emptied with each one makes old what is young (`DeadlineQueue`).
  */
 const KEPT_ACCOUNTS = 256;
-
-/** What one client has of an upstream. */
-export interface ClientAccount {
-  readonly holder: string;
-  fraction: number;
-  /** Places that it has. */
-  held: number;
-  /** Its requests that wait for its share, in their order. */
-  readonly queued: Set<PlaceWaiter>;
-}
 
 /** Why a request cannot even wait: its client has its part of those that do, or all of them are there. */
 export type QueueDenial = 'client-limit' | 'too-many-requests';
@@ -87,6 +77,8 @@ export class ClientShares {
 
   /** The request whose turn it is, with a place that was taken for it; undefined when there is none. */
   next(): { readonly waiter: PlaceWaiter; readonly account: ClientAccount } | undefined {
+    // Most often.
+    if (this.#queued === 0) return undefined;
     let least: ClientAccount | undefined;
     for (const account of this.#waiting) {
       const isLess = least === undefined || account.held < least.held;

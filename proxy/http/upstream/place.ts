@@ -29,15 +29,32 @@ export interface UpstreamConnection {
   decline(): void;
 }
 
+/** What one client has of an upstream. */
+export interface ClientAccount {
+  readonly holder: string;
+  fraction: number;
+  /** Places that it has. */
+  held: number;
+  /** Its requests that wait for its share, in their order. */
+  readonly queued: Set<PlaceWaiter>;
+}
+
+/** Whose places are on accounts. */
+export interface PlaceLender {
+  /** A place is free again. */
+  giveBack(account: ClientAccount): void;
+}
+
 /** A place that is on the account of a client, until the request is over. */
 export class SharedPlace implements UpstreamConnection {
   readonly #connection: UpstreamConnection;
-  #giveBack: (() => void) | undefined;
+  readonly #lender: PlaceLender;
+  #account: ClientAccount | undefined;
 
-  /** @param giveBack is called once, when the place is free again */
-  constructor(connection: UpstreamConnection, giveBack: () => void) {
+  constructor(connection: UpstreamConnection, lender: PlaceLender, account: ClientAccount) {
     this.#connection = connection;
-    this.#giveBack = giveBack;
+    this.#lender = lender;
+    this.#account = account;
   }
 
   get peer(): string {
@@ -64,8 +81,8 @@ export class SharedPlace implements UpstreamConnection {
   }
 
   decline(): void {
-    const giveBack = this.#giveBack;
-    this.#giveBack = undefined;
-    giveBack?.();
+    const account = this.#account;
+    this.#account = undefined;
+    if (account !== undefined) this.#lender.giveBack(account);
   }
 }

@@ -1,7 +1,13 @@
 import type { MonotonicClock, Timer } from '../../../common/clock.ts';
 import type { Guard, Guarded } from '../../../common/guard.ts';
-import { ClientShares, type ClientAccount, type QueueDenial } from './client-shares.ts';
-import { SharedPlace, type PlaceWaiter, type UpstreamConnection } from './place.ts';
+import { ClientShares, type QueueDenial } from './client-shares.ts';
+import {
+  SharedPlace,
+  type ClientAccount,
+  type PlaceLender,
+  type PlaceWaiter,
+  type UpstreamConnection,
+} from './place.ts';
 import {
   PooledConnection,
   type ConnectionPool,
@@ -66,7 +72,7 @@ const HTTP1_PLACES = 4_096;
 const MAX_WAITING = 4_096;
 
 /** Connections to one destination, kept for the next request. */
-export class Upstream implements ConnectionPool {
+export class Upstream implements ConnectionPool, PlaceLender {
   readonly isShared: boolean;
   readonly #options: UpstreamOptions;
   readonly #connections = new Set<PooledConnection>();
@@ -106,7 +112,7 @@ export class Upstream implements ConnectionPool {
       if (waiter.share !== undefined) this.#shares.forget(waiter, waiter.share);
       return;
     }
-    this.#giveBack(account);
+    this.giveBack(account);
     if (this.isShared || this.#dials.size <= this.#waiters.size) return;
     const [dial] = this.#dials;
     dial?.abort(CANCELLED);
@@ -170,11 +176,11 @@ export class Upstream implements ConnectionPool {
 
   #charged(connection: PooledConnection, account: ClientAccount | undefined): UpstreamConnection {
     if (account === undefined) return connection;
-    return new SharedPlace(connection, () => this.#giveBack(account));
+    return new SharedPlace(connection, this, account);
   }
 
   /** A place is free again, for a client that has waited for its share. */
-  #giveBack(account: ClientAccount | undefined): void {
+  giveBack(account: ClientAccount | undefined): void {
     if (account === undefined) return;
     this.#shares.give(account);
     this.#serveQueued();
@@ -282,7 +288,7 @@ export class Upstream implements ConnectionPool {
       // It may have been cancelled by what the one before it was told.
       if (!this.#waiters.delete(waiter)) continue;
       waiter.failed(error);
-      this.#giveBack(account);
+      this.giveBack(account);
     }
     this.#dialForWaiters();
   }

@@ -61,6 +61,8 @@ export interface GatewayUnderTestOptions {
   readonly tracer?: Tracer;
   /** By default requests are not logged. */
   readonly requestLog?: (listener: string) => RequestLog;
+  /** Bounds what waits for slow readers; by default it is much. */
+  readonly memory?: MemoryBudget;
   /** Files beside its own. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -106,7 +108,7 @@ export async function openGatewayUnderTest(
     logger: log.logger,
     network: HOST_NETWORK,
     guard,
-    memory: new MemoryBudget(64 * 1024 * 1024),
+    memory: options.memory ?? new MemoryBudget(64 * 1024 * 1024),
     requestLog: options.requestLog,
     tracer: options.tracer,
     metrics: createGatewayMetrics(registry),

@@ -1,6 +1,8 @@
 import { Duplex } from 'node:stream';
 import test from 'ava';
 import { Outbox } from '../../../proxy/http2/outbox.ts';
+import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
+import { UnreadBytes } from '../../../proxy/http2/unread-bytes.ts';
 import type { Sender } from '../../../proxy/http2/outbox.ts';
 import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import { parseFrames, settled } from './harness.ts';
@@ -24,13 +26,14 @@ class SlowTransport extends Duplex {
   }
 }
 
-function outboxUnderTest() {
+function outboxUnderTest(unread?: UnreadBytes) {
   const transport = new SlowTransport({ writableHighWaterMark: 16 * 1024 * 1024 });
   const state = { mayServe: true, overflows: 0 };
   const outbox = new Outbox({
     transport: new SocketTransport(transport),
     mayServe: () => state.mayServe,
     onOverflow: () => (state.overflows += 1),
+    ...(unread && { unread }),
   });
   /** Has so many bytes to send. */
   const sender = (streamId: number, bytes: number): Sender & { left: number } => ({
@@ -179,4 +182,74 @@ test('the end comes behind everything that waits, and nothing behind the end', a
     transport.writes.flatMap((bytes) => parseFrames(bytes)).map(({ type }) => type),
     [6, 7],
   );
+});
+
+/** An outbox whose peer's account is the test's to look at. */
+function countedOutbox(limitBytes = 64 * 1024 * 1024) {
+  const budget = new MemoryBudget(limitBytes);
+  const state = { shed: 0 };
+  const unread = new UnreadBytes(budget, 'peer', () => (state.shed += 1));
+  return { budget, shed: state, ...outboxUnderTest(unread) };
+}
+
+const KIB = 1024;
+
+test('what the peer does not read is on its account until it has, or is gone', async (t) => {
+  const { transport, outbox, sender, budget } = countedOutbox();
+  outbox.frames.data(1, Buffer.alloc(8 * KIB), 0, 8 * KIB);
+  await settled();
+  t.is(budget.totalBytes, 0, 'little is not counted');
+  outbox.wait(sender(3, 10_000_000));
+  outbox.serve();
+  const waiting = 8 * KIB + outbox.frames.length + 9;
+  t.true(waiting > 256 * KIB);
+  t.true(budget.totalBytes > waiting - 64 * KIB && budget.totalBytes <= waiting);
+  transport.finishWrite();
+  await settled();
+  outbox.serve();
+  t.true(budget.totalBytes >= 448 * KIB, 'one write is under way, and another one waits');
+  outbox.release();
+  t.is(budget.totalBytes, 0);
+  transport.finishWrite();
+  await settled();
+  t.is(budget.totalBytes, 0, 'nor is anything counted later');
+});
+
+test('what has been read is not counted any more', async (t) => {
+  const { transport, outbox, budget } = countedOutbox();
+  outbox.frames.data(1, Buffer.alloc(100 * KIB), 0, 100 * KIB);
+  await settled();
+  t.true(budget.totalBytes >= 100 * KIB);
+  transport.finishWrite();
+  await settled();
+  t.is(budget.totalBytes, 0);
+});
+
+test('where memory is scarce little waits for each peer', async (t) => {
+  const { transport, outbox, sender, budget } = countedOutbox(1024 * KIB);
+  const other = { owner: 'other', shed() {} };
+  budget.set(other, 600 * KIB);
+  outbox.frames.data(1, Buffer.alloc(1), 0, 1);
+  await settled();
+  for (const at of [3, 5, 7]) outbox.wait(sender(at, 10_000_000));
+  outbox.serve();
+  t.true(outbox.isFull);
+  t.true(outbox.frames.length < 33 * KIB);
+  budget.set(other, 0);
+  outbox.serve();
+  t.true(outbox.frames.length > 256 * KIB);
+  transport.finishWrite();
+});
+
+test('a peer that reads nothing when memory is needed is told of once, in a turn of its own', async (t) => {
+  const { outbox, budget, shed } = countedOutbox(128 * KIB);
+  outbox.frames.data(1, Buffer.alloc(130 * KIB), 0, 130 * KIB);
+  t.is(shed.shed, 0);
+  await settled();
+  t.is(shed.shed, 1);
+  t.is(budget.totalBytes, 0);
+  t.is(budget.shedCount, 1);
+  outbox.frames.data(1, Buffer.alloc(130 * KIB), 0, 130 * KIB);
+  await settled();
+  t.is(shed.shed, 1);
 });

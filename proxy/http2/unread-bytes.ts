@@ -1,0 +1,64 @@
+import type { Holder, Holding } from './holding-list.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+
+/**
+ * What waits for a peer is counted from here on: most connections never hold as much, and most writes are over before
+ * anything could be counted.
+ */
+const COUNTED_FROM_BYTES = 16 * 1024;
+
+/** From then on it is counted again when it is so much more: a frame need not cost a look into the budget. */
+const STEP_BYTES = 64 * 1024;
+
+/** What the peer of a connection has asked for and does not read: frames on their way to it, on its account. */
+export class UnreadBytes implements Holder {
+  readonly owner: string;
+  holding: Holding | undefined;
+  readonly #budget: MemoryBudget;
+  readonly #onShed: () => void;
+  #countedBytes = 0;
+  #isOver = false;
+
+  /** @param onShed is called, in a turn of its own, when the memory is needed: the connection has to end */
+  constructor(budget: MemoryBudget, owner: string, onShed: () => void) {
+    this.#budget = budget;
+    this.owner = owner;
+    this.#onShed = onShed;
+  }
+
+  /** False when little should wait: memory is scarce. */
+  get isRoomy(): boolean {
+    return this.#budget.isRoomy;
+  }
+
+  /** So much waits now, which is more than before. */
+  grew(bytes: number): void {
+    const counted = this.#countedBytes;
+    if (bytes < (counted === 0 ? COUNTED_FROM_BYTES : counted + STEP_BYTES)) return;
+    this.#count(bytes);
+  }
+
+  /** So much waits now: a part of it has gone. */
+  shrank(bytes: number): void {
+    if (this.#countedBytes > 0) this.#count(bytes < COUNTED_FROM_BYTES ? 0 : bytes);
+  }
+
+  /** The connection is gone, and nothing waits any more. */
+  release(): void {
+    this.#count(0);
+    this.#isOver = true;
+  }
+
+  /** Later: what made it grow is in the middle of its work, and that may be on this very connection. */
+  shed(): void {
+    this.#countedBytes = 0;
+    this.#isOver = true;
+    queueMicrotask(this.#onShed);
+  }
+
+  #count(bytes: number): void {
+    if (this.#isOver) return;
+    this.#countedBytes = bytes;
+    this.#budget.set(this, bytes);
+  }
+}
