@@ -113,6 +113,7 @@ const ARCHITECTURE: Architecture = {
   },
   sockets: {
     'proxy/interception/client-sockets.ts': 'a Network itself, which makes sockets with an option',
+    'proxy/stream/handles/runtime.ts': 'makes one from what a listener of a Network has accepted',
     'proxy/stream/use-buffer.ts': 'a socket that is never connected, to look into',
   },
   maxLines: 400,

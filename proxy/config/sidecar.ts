@@ -197,6 +197,12 @@ export const PROXY_SETTINGS = {
     description: 'a port, called or served, whose connections are not looked at for requests',
     placeholder: 'PORT',
   }),
+  plaintextIo: setting(choice(['auto', 'documented']).default('auto'), {
+    description:
+      'how plaintext is read and written: auto, or documented to use no internals of Node.js',
+    placeholder: 'MODE',
+    advanced: true,
+  }),
   tracingEndpoint: setting(httpUrl.optional(), {
     description:
       'collector for spans of requests, which takes OTLP over HTTP, as in http://127.0.0.1:4318',

@@ -1,11 +1,10 @@
-import type net from 'node:net';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
 import { relay } from '../stream/relay.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
 import { socketStream } from '../stream/socket-stream.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { openEgressConnection, type EgressDependencies, egressPeer } from './open.ts';
-import { resetSocket } from '../stream/reset-socket.ts';
 
 /** Includes reading the files of the policy, TCP and TLS. */
 const OPEN_DEADLINE_MS = 15_000;
@@ -15,7 +14,7 @@ const OPEN_DEADLINE_MS = 15_000;
  * carried is reset, never answered with an orderly end, and never goes on in plaintext. Never rejects.
  */
 export async function carryEgress(
-  socket: net.Socket,
+  accepted: Pick<AcceptedConnection, 'stream'>,
   target: EgressTarget,
   dependencies: EgressDependencies,
 ): Promise<void> {
@@ -30,11 +29,12 @@ export async function carryEgress(
     logger.warn(line, `a connection to ${peer} failed: ${sentence}`);
   };
   const giveUp = new AbortController();
+  const client = accepted.stream({ clientClock: clock });
   const onGone = (): void => giveUp.abort(GONE);
-  socket.once('close', onGone);
+  client.once('close', onGone);
   const deadline = clock.after(OPEN_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
   try {
-    if (socket.destroyed) onGone();
+    if (client.isClosed) onGone();
     const attempt = { carriedAs: 'bytes', signal: giveUp.signal } as const;
     const opening = openEgressConnection(target, dependencies, attempt);
     const opened = await opening.finally(() => deadline.cancel());
@@ -46,7 +46,6 @@ export async function carryEgress(
     secured.on('error', (error) => (failure = error));
     const server = socketStream(secured, { reset });
     const { counters, observer } = connection;
-    const client = socketStream(socket, { clientClock: clock });
     const outcome = await relay(client, server, counters, observer);
     if (outcome !== 'complete') server.reset();
     connection.closed(isCut() ? 'denied' : outcome, seconds());
@@ -55,14 +54,14 @@ export async function carryEgress(
     conditions.failed(target, reason, ALERT_SENTENCES[reason]);
     fail(reason, ALERT_SENTENCES[reason]);
   } catch (error) {
-    resetSocket(socket);
+    client.reset();
     const code = errorCode(error);
     const late = code === 'aborted' && giveUp.signal.reason !== GONE;
     const sentence = late ? 'the server did not accept it in time' : describeError(error);
     if (late) conditions.failed(target, 'timeout', sentence);
     fail(late ? 'timeout' : code, sentence);
   } finally {
-    socket.off('close', onGone);
+    client.off('close', onGone);
   }
 }
 

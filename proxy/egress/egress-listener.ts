@@ -34,6 +34,6 @@ export async function listenEgress(
   const guarded = { guard, where: 'egress', fields: { peer } } as const;
   return await listenPlaintext(
     { name: 'egress', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    (socket) => egress.carry(socket, target),
+    (connection) => egress.carry(connection, target),
   );
 }

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
@@ -6,6 +5,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { Dialled } from '../http/upstream/pooled-connection.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
 import type { Workload } from '../workload/workload.ts';
 import { carryEgress } from './carry.ts';
 import { createEgressConditions, type EgressConditions } from './conditions.ts';
@@ -27,7 +27,7 @@ export interface EgressOptions {
 export interface Egress extends Closeable {
   readonly conditions: Pick<EgressConditions, 'carries' | 'summary'>;
   /** See `carryEgress`. Never rejects. */
-  carry(socket: Socket, target: EgressTarget): Promise<void>;
+  carry(connection: AcceptedConnection, target: EgressTarget): Promise<void>;
   /** See `openEgressForProgram`. Throws EgressError. */
   open(target: EgressTarget, signal: AbortSignal): Promise<Dialled>;
 }
@@ -42,7 +42,7 @@ export function createEgress({ workload, clock, guard, logger, mayLog }: EgressO
   const dependencies = { ...outside, metrics };
   return {
     conditions,
-    carry: (socket, target) => carryEgress(socket, target, dependencies),
+    carry: (connection, target) => carryEgress(connection, target, dependencies),
     open: (target, signal) => openEgressForProgram(target, dependencies, signal),
     close: () => conditions.close(),
   };

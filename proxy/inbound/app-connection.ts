@@ -3,7 +3,7 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Network } from '../../common/network/network.ts';
 import { connectPlaintext } from '../stream/connect-plaintext.ts';
-import type { SocketStream } from '../stream/socket-stream.ts';
+import type { PlaintextStream } from '../stream/plaintext-stream.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
 /** An application on the same host answers at once or not at all. */
@@ -21,7 +21,7 @@ export function connectToApp(
     clock,
   }: { readonly network: Pick<Network, 'connect'>; readonly clock: MonotonicClock },
   signal: CancelSignal,
-): Promise<SocketStream> {
+): Promise<PlaintextStream> {
   const options = { network, share: undefined, timeoutMs: CONNECT_TIMEOUT_MS, clock };
   return connectPlaintext({ ...target, ...options }, signal);
 }

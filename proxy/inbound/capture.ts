@@ -1,4 +1,3 @@
-import type net from 'node:net';
 import { PLAINTEXT_SHARE } from '../../common/budget/shared-budget.ts';
 import type { Guard } from '../../common/guard.ts';
 import { canonicalAddress } from '../../common/network/ip-address.ts';
@@ -11,7 +10,7 @@ import type { PolicySource } from '../policy/policy-source.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import { type Termination, LiveConnections } from '../policy/live-connections.ts';
-import { resetSocket } from '../stream/reset-socket.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
 import type { SourceOf, SourceRefusal } from './source-address.ts';
 
 /** What capturing incoming plaintext takes. */
@@ -48,24 +47,24 @@ export async function listenInboundCapture(
   const guarded = { guard, where: 'inbound' } as const;
   return await listenPlaintext(
     { name: 'inbound', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    (socket) => serve(socket, live, dependencies),
+    (connection) => serve(connection, live, dependencies),
   );
 }
 
 async function serve(
-  socket: net.Socket,
+  connection: AcceptedConnection,
   live: LiveConnections<PlaintextRefusal>,
   dependencies: InboundCaptureDependencies,
 ): Promise<void> {
-  const destination = dependencies.findDestination(socket);
-  const remoteAddress = canonicalAddress(socket.remoteAddress ?? '') ?? 'unknown';
+  const destination = dependencies.findDestination(connection);
+  const remoteAddress = canonicalAddress(connection.remoteAddress ?? '') ?? 'unknown';
   const refuse = (
     reason: PlaintextRefusal | SourceRefusal | 'no-original-destination',
     detail: string,
   ): void => {
     const sentence = `refused plaintext from ${remoteAddress}: ${detail}`;
     dependencies.refuse({ direction: 'inbound', reason, place: remoteAddress, sentence });
-    resetSocket(socket);
+    connection.reset();
   };
   if (destination === undefined) {
     return refuse('no-original-destination', 'the system does not report its original destination');
@@ -79,12 +78,12 @@ async function serve(
   const terminate = ({ reason, why }: Termination<PlaintextRefusal>): void => refuse(reason, why);
   const refused = judge();
   if (refused !== undefined) return terminate(refused);
-  const source = dependencies.sourceOf(socket.remoteAddress, destination.address);
+  const source = dependencies.sourceOf(connection.remoteAddress, destination.address);
   if (source.kind === 'refused') return refuse(source.reason, source.why);
   const from = source.kind === 'client' ? source.address : undefined;
   const passthrough = { direction: 'inbound', destination, remoteAddress, from } as const;
   const leave = live.add({ reauthorize: judge, terminate });
-  await passThrough(socket, passthrough, dependencies).finally(leave);
+  await passThrough(connection, passthrough, dependencies).finally(leave);
 }
 
 const SENTENCES: Readonly<Record<PlaintextRefusal, string>> = {

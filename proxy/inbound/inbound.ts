@@ -24,7 +24,7 @@ import type { SourceOf } from './source-address.ts';
 import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
 import { relay } from '../stream/relay.ts';
-import type { SocketStream } from '../stream/socket-stream.ts';
+import type { PlaintextStream } from '../stream/plaintext-stream.ts';
 
 /** What handling an incoming stream needs. */
 export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened'>> {
@@ -125,11 +125,11 @@ async function serve(
     return refuse(stream, context, { kind: 'refused', status: 503, reason, why });
   }
   const startedMs = clock.monotonicMs();
-  let app: SocketStream;
+  let app: PlaintextStream;
   try {
     app = await connectToApp({ ...first.target, from }, context, stream.signal);
     held.adopt(app, () => app.reset());
-    app.socket.once('close', claim.release);
+    app.once('close', claim.release);
   } catch (error) {
     claim.release();
     if (stream.signal.aborted) {

@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { canonicalAddress } from '../../common/network/ip-address.ts';
-import { descriptorOf, type Getsockopt, loadGetsockopt } from '../stream/socket-option.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
+import { type Getsockopt, loadGetsockopt } from '../stream/socket-option.ts';
 import { InterceptionError } from './interception-error.ts';
 
 /** Where a connection wanted to go. */
@@ -19,7 +19,9 @@ export interface OriginalDestination {
  *
  * @returns undefined when the system does not say; the caller must not guess then
  */
-export type FindOriginalDestination = (socket: Socket) => OriginalDestination | undefined;
+export type FindOriginalDestination = (
+  connection: Pick<AcceptedConnection, 'descriptor' | 'remoteAddress'>,
+) => OriginalDestination | undefined;
 
 /** linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h use the same number. */
 const SO_ORIGINAL_DST = 80;
@@ -38,14 +40,12 @@ export async function openOriginalDestinations(): Promise<FindOriginalDestinatio
   const getsockopt = await openGetsockopt();
   const sockaddr = Buffer.alloc(SOCKADDR_BYTES);
   const length = Buffer.alloc(4);
-  return (socket) => {
-    const fd = descriptorOf(socket);
-    const { remoteAddress = '' } = socket;
-    if (fd === undefined || remoteAddress === '') return undefined;
+  return ({ descriptor, remoteAddress = '' }) => {
+    if (descriptor === undefined || remoteAddress === '') return undefined;
     // An IPv4 connection to a dual-stack listener is an IPv4 connection to the kernel.
     const isV6 = canonicalAddress(remoteAddress.replace(/%.*$/, ''))?.includes(':') ?? false;
     length.writeInt32LE(SOCKADDR_BYTES);
-    if (getsockopt(fd, isV6 ? SOL_IPV6 : SOL_IP, SO_ORIGINAL_DST, sockaddr, length) !== 0) {
+    if (getsockopt(descriptor, isV6 ? SOL_IPV6 : SOL_IP, SO_ORIGINAL_DST, sockaddr, length) !== 0) {
       return undefined;
     }
     // struct sockaddr_in: family, port, address; struct sockaddr_in6: family, port, flow, address.

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { BudgetError } from '../../common/budget/budget-error.ts';
 import { APPLICATION_SHARE, PLAINTEXT_SHARE } from '../../common/budget/shared-budget.ts';
@@ -9,9 +8,8 @@ import type { Network } from '../../common/network/network.ts';
 import type { Direction, ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { connectPlaintext } from '../stream/connect-plaintext.ts';
 import { relay } from '../stream/relay.ts';
-import { socketStream } from '../stream/socket-stream.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
 import type { PlaintextFlows } from '../metrics/plaintext-flows.ts';
-import { resetSocket } from '../stream/reset-socket.ts';
 
 /** A captured connection that goes on without encryption. */
 export interface Passthrough {
@@ -44,12 +42,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * destination that does not accept is a reset. Never rejects.
  */
 export async function passThrough(
-  socket: Socket,
+  accepted: Pick<AcceptedConnection, 'stream'>,
   { direction, destination, remoteAddress, from }: Passthrough,
   { flows, network, clock, logger, metrics }: PassthroughDependencies,
 ): Promise<void> {
   const gone = new AbortController();
-  socket.once('close', () => gone.abort());
+  const client = accepted.stream({ clientClock: clock });
+  client.once('close', () => gone.abort());
   let far;
   try {
     const share = direction === 'outbound' ? APPLICATION_SHARE : PLAINTEXT_SHARE;
@@ -62,12 +61,11 @@ export async function passThrough(
     const sentence = `${place} did not accept a connection in plaintext: ${describeError(error)}`;
     // As usual as a closed port: the application hears of it and says so itself.
     logger.debug({ event: 'passthrough-failed', direction, place, reason }, sentence);
-    resetSocket(socket);
+    client.reset();
     return;
   }
   flows.count(direction, remoteAddress, destination.port);
   metrics.passthroughOpened(direction);
-  const client = socketStream(socket, { clientClock: clock });
   await relay(client, far, { bytesFromApp: 0, bytesToApp: 0 });
   metrics.passthroughClosed(direction);
 }

@@ -1,8 +1,6 @@
-import type net from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { CancelSignal } from '../../common/cancellation.ts';
 import type { Guard } from '../../common/guard.ts';
-import { ignoreError } from '../../common/ignored.ts';
 import { formatHostPort } from '../../common/network/listen.ts';
 import type { Network } from '../../common/network/network.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
@@ -25,7 +23,7 @@ import { carry, type CarryDependencies } from './carry.ts';
 import type { ClaimedAddresses } from './claimed-addresses.ts';
 import { connectToAddress, type Connected, type ConnectorDependencies } from './connector.ts';
 import type { MetAddresses } from './met-addresses.ts';
-import { resetSocket } from '../stream/reset-socket.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
 import type { ServeRouted } from './upstream-listener.ts';
 
 /** What capturing outgoing connections takes. */
@@ -43,7 +41,7 @@ export interface OutboundCaptureDependencies extends CarryDependencies, Passthro
   readonly claimed: Pick<ClaimedAddresses, 'find' | 'connected'>;
   readonly policies: Pick<PolicySource, 'onChange'>;
   /** Carries a connection to a server outside, in TLS as its policy says, or resets it. Never rejects. */
-  readonly originate: (socket: net.Socket, destination: Destination) => Promise<void>;
+  readonly originate: (connection: AcceptedConnection, destination: Destination) => Promise<void>;
   readonly metrics: CarryDependencies['metrics'];
   readonly serveRouted: ServeRouted;
 }
@@ -69,31 +67,31 @@ export async function listenOutboundCapture(
   const guarded = { guard, where: 'outbound' } as const;
   return await listenPlaintext(
     { name: 'outbound', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    (socket) => serve(socket, live, dependencies),
+    (connection) => serve(connection, live, dependencies),
   );
 }
 
 async function serve(
-  socket: net.Socket,
+  connection: AcceptedConnection,
   live: LiveConnections<RouteRefusal>,
   dependencies: OutboundCaptureDependencies,
 ): Promise<void> {
-  const destination = dependencies.findDestination(socket);
+  const destination = dependencies.findDestination(connection);
   if (destination === undefined) {
     const sentence = 'the system does not report the original destination of a captured connection';
     const reason = 'no-original-destination';
     dependencies.refuse({ direction: 'outbound', reason, place: 'unknown', sentence });
-    resetSocket(socket);
+    connection.reset();
     return;
   }
   const place = formatHostPort(destination.address, destination.port);
   const refuse = (what: string, reason: RouteRefusal): void => {
     const sentence = `${what} a connection to ${place}: ${SENTENCES[reason]}`;
     dependencies.refuse({ direction: 'outbound', reason, place, sentence });
-    resetSocket(socket);
+    connection.reset();
   };
-  const route = await findWay(socket, destination, dependencies);
-  if (socket.destroyed) return;
+  const route = await findWay(destination, dependencies);
+  if (connection.isClosed) return;
   switch (route.kind) {
     case 'tunnel': {
       const [{ spiffeId }, ...others] = route.endpoints;
@@ -103,17 +101,17 @@ async function serve(
       );
       const { port } = destination;
       const routed = isOneService
-        ? dependencies.serveRouted(socket, { namespace, service, port })
+        ? dependencies.serveRouted(connection, { namespace, service, port })
         : undefined;
       if (routed !== undefined) return await routed;
       const isSure = others.every((other) => other.spiffeId.uri === spiffeId.uri);
       const peer = isSure ? spiffeId.uri : 'unknown';
       const connect = (signal: CancelSignal, early: EarlyData) =>
         connectTo(destination, dependencies, signal, early);
-      return await carry(socket, { peer, port, connect }, dependencies);
+      return await carry(connection, { peer, port, connect }, dependencies);
     }
     case 'originate':
-      return await dependencies.originate(socket, destination);
+      return await dependencies.originate(connection, destination);
     case 'passthrough': {
       const passthrough = { direction: 'outbound', destination } as const;
       const remoteAddress = destination.address;
@@ -124,7 +122,7 @@ async function serve(
         },
         terminate: ({ reason }) => refuse('cut', reason),
       });
-      return await passThrough(socket, { ...passthrough, remoteAddress }, dependencies).finally(
+      return await passThrough(connection, { ...passthrough, remoteAddress }, dependencies).finally(
         leave,
       );
     }
@@ -138,7 +136,6 @@ async function serve(
  * decides again when they were or were not.
  */
 async function findWay(
-  socket: net.Socket,
   destination: Destination,
   dependencies: OutboundCaptureDependencies,
 ): Promise<Exclude<CapturedRoute, { readonly kind: 'claimed' }>> {
@@ -149,8 +146,6 @@ async function findWay(
   // A member that is known to be there needs no answer; those that are not might need it later.
   if (route.kind === 'tunnel') return route;
   if (answered === undefined && route.kind !== 'claimed') return route;
-  // The application may go away meanwhile.
-  socket.on('error', ignoreError);
   await answered;
   route = decide();
   if (route.kind !== 'claimed') return route;

@@ -1,4 +1,3 @@
-import type net from 'node:net';
 import type { Logger } from 'pino';
 import { Cancellation, type CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
@@ -8,7 +7,7 @@ import type { EarlyData } from '../tunnel/tunnel.ts';
 import type { Connected } from './connector.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import { relay } from '../stream/relay.ts';
-import { socketStream } from '../stream/socket-stream.ts';
+import type { AcceptedConnection, PlaintextStream } from '../stream/plaintext-stream.ts';
 
 /** A connection of the application that is to be carried. */
 export interface CarryRequest {
@@ -18,8 +17,6 @@ export interface CarryRequest {
   readonly port: number;
   /** Opens a stream to the peer, and sends what is early along. Throws HauberkError. */
   readonly connect: (signal: CancelSignal, early: EarlyData) => Promise<Connected>;
-  /** Breaks off what is below the connection, where it is TLS. */
-  readonly reset?: (() => void) | undefined;
 }
 
 /** What carrying a connection takes. */
@@ -42,17 +39,17 @@ const MAX_RESTARTS = 3;
  * carried is reset, never answered with an orderly end. Never rejects.
  */
 export async function carry(
-  socket: net.Socket,
-  { peer, port, connect, reset }: CarryRequest,
+  accepted: Pick<AcceptedConnection, 'stream'>,
+  { peer, port, connect }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
-  const app = socketStream(socket, { reset, clientClock: clock });
+  const app = accepted.stream({ clientClock: clock });
   const startedMs = clock.monotonicMs();
   try {
     for (let restarts = 0; ; restarts += 1) {
       // Of its own: what waiting takes is not kept for the life of the connection.
       const early = new EarlyBytes(app);
-      const { stream, endpoint, authority } = await patiently({ socket, connect, early, clock });
+      const { stream, endpoint, authority } = await patiently({ app, connect, early, clock });
       const sent = early.accepted(stream);
       metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
       const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
@@ -75,19 +72,19 @@ export async function carry(
 
 /** A connection that no peer has accepted yet. */
 interface Opening extends Pick<CarryRequest, 'connect'> {
-  readonly socket: net.Socket;
+  readonly app: PlaintextStream;
   readonly early: EarlyBytes;
   readonly clock: MonotonicClock;
 }
 
 /** Opens a stream, unless the application goes away first, or time runs out: then it throws TOO_LATE. */
-async function patiently({ socket, connect, early, clock }: Opening): Promise<Connected> {
+async function patiently({ app, connect, early, clock }: Opening): Promise<Connected> {
   const giveUp = new Cancellation();
   // An error is followed by it.
   const onGone = (): void => giveUp.abort(GONE);
-  socket.once('close', onGone);
+  app.once('close', onGone);
   const deadline = clock.after(CONNECT_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
-  if (socket.destroyed) onGone();
+  if (app.isClosed) onGone();
   try {
     return await connect(giveUp, early);
   } catch (error) {
@@ -95,7 +92,7 @@ async function patiently({ socket, connect, early, clock }: Opening): Promise<Co
     throw isAborted(error) && giveUp.reason !== GONE ? TOO_LATE : error;
   } finally {
     deadline.cancel();
-    socket.removeListener('close', onGone);
+    app.off('close', onGone);
   }
 }
 

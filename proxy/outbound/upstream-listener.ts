@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { CancelSignal } from '../../common/cancellation.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network/network.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import type { EarlyData } from '../tunnel/tunnel.ts';
@@ -17,7 +17,10 @@ export interface Upstream {
 }
 
 /** Serves the HTTP of a connection to a service that has routes; undefined for one that is carried as bytes. Never rejects. */
-export type ServeRouted = (socket: Socket, target: ServicePort) => Promise<void> | undefined;
+export type ServeRouted = (
+  connection: AcceptedConnection,
+  target: ServicePort,
+) => Promise<void> | undefined;
 
 /** What an upstream listener needs. */
 export interface UpstreamDependencies extends CarryDependencies {
@@ -57,8 +60,9 @@ export async function listenUpstream(
   const guarded = { guard, where: 'outbound', fields: { service } } as const;
   return await listenPlaintext(
     { name: 'upstream', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    async (socket) => {
-      await (dependencies.serveRouted(socket, target) ?? carry(socket, request, dependencies));
+    async (connection) => {
+      await (dependencies.serveRouted(connection, target) ??
+        carry(connection, request, dependencies));
     },
   );
 }

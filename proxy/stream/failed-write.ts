@@ -1,41 +1,33 @@
 import type { Socket } from 'node:net';
 
-/** Who reads a socket that cannot be written to any more. */
+/** Who reads a connection that cannot be written to any more. */
 export interface FailedWriteReader {
-  /** A write has failed: bytes may still come, and none go. */
-  writeFailed(): void;
+  /** Its descriptor is closed. */
+  readonly isDestroyed: boolean;
   /** True while it has enough for now, so that bytes may wait in the system. */
   readonly isPaused: boolean;
 }
 
 /**
- * Has a socket hand over what its peer sent before it left, when a write to it fails. Node.js destroys a socket then,
- * and what the system has received by that time is lost: the answer of a service that refuses an upload, say, and
- * closes its connection with the rest of it unread, for which the system sends a reset.
+ * Has a connection hand over what its peer sent before it left, when a write to it has failed, and what the system has
+ * received by that time would be lost: the answer of a service that refuses an upload, say, and closes its connection
+ * with the rest of it unread, for which the system sends a reset.
  *
- *     write fails -> read on -> a turn in which nothing was read -> destroyed, with the error of the write
+ *     write fails -> read on -> a turn in which nothing was read -> given up
  *                       └─ paused: waits for `resumed`
  *
  * After a reset nothing more can come, and what there is lies in the system's buffer: one turn of the event loop tells
  * whether there is any.
  */
 export class FailedWrite {
-  readonly #socket: Socket;
   readonly #reader: FailedWriteReader;
-  readonly #destroy: (error?: Error) => Socket;
-  #error: Error | undefined;
+  readonly #giveUp: () => void;
   #hasRead = false;
 
-  constructor(socket: Socket, reader: FailedWriteReader) {
-    this.#socket = socket;
+  constructor(reader: FailedWriteReader, giveUp: () => void) {
     this.#reader = reader;
-    this.#destroy = socket.destroy.bind(socket);
-    socket.destroy = (error) => this.#destroyUnlessWriteFailed(error);
-  }
-
-  /** A write has failed, and what was received is being read. */
-  get isReadingOn(): boolean {
-    return this.#error !== undefined;
+    this.#giveUp = giveUp;
+    this.#afterNextTurn();
   }
 
   /** Bytes were read. */
@@ -45,18 +37,7 @@ export class FailedWrite {
 
   /** The reader is not paused any more. */
   resumed(): void {
-    if (this.isReadingOn) this.#afterNextTurn();
-  }
-
-  #destroyUnlessWriteFailed(error: Error | undefined): Socket {
-    // What is destroyed for another reason, or once more, is over.
-    if (this.isReadingOn || error === undefined || !isFailedWrite(error)) {
-      return this.#destroy(error);
-    }
-    this.#error = error;
-    this.#reader.writeFailed();
     this.#afterNextTurn();
-    return this.#socket;
   }
 
   #afterNextTurn(): void {
@@ -66,9 +47,24 @@ export class FailedWrite {
   }
 
   readonly #endUnlessReading = (): void => {
-    if (this.#socket.destroyed || this.#reader.isPaused) return;
+    if (this.#reader.isDestroyed || this.#reader.isPaused) return;
     if (this.#hasRead) this.#afterNextTurn();
-    else this.#destroy(this.#error);
+    else this.#giveUp();
+  };
+}
+
+/**
+ * Has Node.js not destroy a socket when a write to it fails for the first time, but call `onFailed`: `destroy` is for it
+ * to call then. What is destroyed for another reason, or once more, is over.
+ */
+export function onFailedWrite(socket: Socket, onFailed: (destroy: () => void) => void): void {
+  const destroy = socket.destroy.bind(socket);
+  let hasFailed = false;
+  socket.destroy = (error) => {
+    if (hasFailed || error === undefined || !isFailedWrite(error)) return destroy(error);
+    hasFailed = true;
+    onFailed(() => void destroy(error));
+    return socket;
   };
 }
 

@@ -1,12 +1,13 @@
-import type { Socket } from 'node:net';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
-import { peerEnd } from './peer-end.ts';
+import { type ConnectionEnd, peerEnd } from './peer-end.ts';
 
 /** How often a client that is not read is asked for: what it waits for is cancelled within that time. */
 const LOOK_MS = 1_000;
 
-/** Who reads a client's socket. */
-export interface LeavingClientReader {
+/** Who reads a client's connection. */
+export interface LeavingClientReader extends ConnectionEnd {
+  /** Its descriptor is closed. */
+  readonly isDestroyed: boolean;
   /** True while the client is not read. */
   readonly isPaused: boolean;
   /** The client has sent a FIN, behind bytes that were not read. */
@@ -21,13 +22,11 @@ export interface LeavingClientReader {
  * than the system takes has not come yet.
  */
 export class LeavingClient {
-  readonly #socket: Socket;
   readonly #clock: MonotonicClock;
   readonly #reader: LeavingClientReader;
   #timer: Timer | undefined;
 
-  constructor(socket: Socket, clock: MonotonicClock, reader: LeavingClientReader) {
-    this.#socket = socket;
+  constructor(clock: MonotonicClock, reader: LeavingClientReader) {
     this.#clock = clock;
     this.#reader = reader;
   }
@@ -44,11 +43,11 @@ export class LeavingClient {
 
   readonly #look = (): void => {
     this.#timer = undefined;
-    if (this.#socket.destroyed || !this.#reader.isPaused) return;
-    const end = peerEnd(this.#socket);
+    if (this.#reader.isDestroyed || !this.#reader.isPaused) return;
+    const end = peerEnd(this.#reader);
     if (end === 'reset') return this.#reader.left();
     if (end === 'ended') this.#reader.endWaits();
     // A reset may follow the FIN.
-    if (!this.#socket.destroyed) this.paused();
+    if (!this.#reader.isDestroyed) this.paused();
   };
 }

@@ -1,5 +1,4 @@
 import cluster from 'node:cluster';
-import type net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DescriptorRefusal } from '../../common/budget/budget-error.ts';
@@ -16,7 +15,10 @@ import type { Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, type ListenTarget } from '../../common/network/listen.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network/network.ts';
-import { resetSocket } from './reset-socket.ts';
+import { AcceptedSocket } from './accepted-socket.ts';
+import { acceptHandles } from './handles/accept-handles.ts';
+import { chosenHandles } from './handles/choose-handles.ts';
+import type { AcceptedConnection } from './plaintext-stream.ts';
 
 /** A listener for plaintext connections that is up. */
 export interface PlaintextListener extends Drainable {
@@ -75,50 +77,51 @@ export async function listenPlaintext(
     share,
     ...options
   }: PlaintextListenerOptions,
-  serve: (socket: net.Socket) => Promise<void>,
+  serve: (connection: AcceptedConnection) => Promise<void>,
 ): Promise<PlaintextListener> {
   const { onRefused, descriptors = PROCESS_DESCRIPTORS, ...target } = options;
   let { name } = target;
-  const sockets = new Map<net.Socket, Promise<void>>();
+  const connections = new Map<AcceptedConnection, Promise<void>>();
   const lines = createRefusalLines(systemClock, logger);
-  const refuseConnection = (socket: net.Socket, reason: DescriptorRefusal): void => {
-    resetSocket(socket);
+  const refuseConnection = (connection: AcceptedConnection, reason: DescriptorRefusal): void => {
+    connection.reset();
     onRefused(reason);
     const why = describeError(descriptorError(reason, descriptors));
     const refusal = { event: 'descriptors-used-up', listener: name, reason };
     lines(refusal, `refused a connection to the ${name} port: ${why}`);
   };
-  const served = async (socket: net.Socket): Promise<void> => {
+  const served = async (connection: AcceptedConnection): Promise<void> => {
     try {
-      await serve(socket);
+      await serve(connection);
     } catch (error) {
       guard.report(where, error);
-      resetSocket(socket);
+      connection.reset();
     }
   };
-  const admit = (socket: net.Socket): void => {
-    // An error is followed by 'close', which its handler notices.
-    socket.on('error', () => {});
+  const admit = (connection: AcceptedConnection): void => {
     const denied = descriptors.take(share);
-    if (denied !== undefined) return refuseConnection(socket, denied);
-    descriptors.charge(socket, share);
-    const ended = served(socket).finally(() => sockets.delete(socket));
-    sockets.set(socket, ended);
+    if (denied !== undefined) return refuseConnection(connection, denied);
+    descriptors.charge(connection, share);
+    const ended = served(connection).finally(() => connections.delete(connection));
+    connections.set(connection, ended);
   };
   let accepted = 0;
+  const onConnection = (connection: AcceptedConnection): void => {
+    accepted += 1;
+    guard.run(
+      where,
+      () => admit(connection),
+      () => connection.reset(),
+    );
+  };
   const unread = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
   // Workers take what the system deals out: handing on each of many short connections would cost more.
   const { server, address: at } = await network.listen(
     { ...target, ...unread, shared: cluster.isWorker },
-    (socket) => {
-      accepted += 1;
-      guard.run(
-        where,
-        () => admit(socket),
-        () => resetSocket(socket),
-      );
-    },
+    (socket) => onConnection(new AcceptedSocket(socket)),
   );
+  const runtime = chosenHandles();
+  if (runtime !== undefined) acceptHandles(runtime, server, onConnection);
   const { address, port } = at;
   const announce = (): void => {
     const details = { event: 'listening', listener: name, address, port, ...fields };
@@ -142,7 +145,7 @@ export async function listenPlaintext(
   const releasePort = (): Promise<void> =>
     (released ??= acceptQueued().then(() => void server.close()));
   const force = (): void => {
-    for (const socket of sockets.keys()) resetSocket(socket);
+    for (const connection of connections.keys()) connection.reset();
   };
   return {
     address: { address, port },
@@ -154,7 +157,7 @@ export async function listenPlaintext(
     refuse: () => void releasePort(),
     async idle() {
       await released;
-      while (sockets.size > 0) await Promise.all(sockets.values());
+      while (connections.size > 0) await Promise.all(connections.values());
     },
     force,
     close() {

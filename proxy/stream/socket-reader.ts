@@ -6,7 +6,7 @@ import { useBuffer } from './use-buffer.ts';
  * before the next one: that saves an allocation for each read, what collecting it costs, and half of
  * the reads of a bulk transfer.
  */
-const BUFFER = Buffer.allocUnsafeSlow(128 * 1024);
+export const SHARED_READ_BUFFER = Buffer.allocUnsafeSlow(128 * 1024);
 
 /** Takes bytes. */
 export type ReadReceiver = (chunk: Buffer) => void;
@@ -43,7 +43,7 @@ class BufferRead implements SharedRead {
   #early: Buffer[] | undefined;
 
   constructor() {
-    this.onread = { buffer: BUFFER, callback: (bytes) => this.#read(bytes) };
+    this.onread = { buffer: SHARED_READ_BUFFER, callback: (bytes) => this.#read(bytes) };
   }
 
   of<S extends net.Socket>(socket: S): SocketReader<S> {
@@ -59,7 +59,7 @@ class BufferRead implements SharedRead {
   }
 
   #read(bytes: number): boolean {
-    const chunk = BUFFER.subarray(0, bytes);
+    const chunk = SHARED_READ_BUFFER.subarray(0, bytes);
     if (this.#receiver === undefined || this.#early !== undefined) {
       (this.#early ??= []).push(Buffer.from(chunk));
       // Reads no more until there is a receiver.

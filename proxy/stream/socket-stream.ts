@@ -1,24 +1,20 @@
 import type { Socket } from 'node:net';
-import type { MonotonicClock } from '../../common/clock.ts';
-import type { ByteStream, StreamClose, StreamReceiver } from './byte-stream.ts';
-import { FailedWrite } from './failed-write.ts';
-import { LeavingClient } from './leaving-client.ts';
+import type { StreamClose, StreamReceiver } from './byte-stream.ts';
+import { FailedWrite, type FailedWriteReader, onFailedWrite } from './failed-write.ts';
+import { LeavingClient, type LeavingClientReader } from './leaving-client.ts';
+import type { PlaintextStream, PlaintextStreamOptions } from './plaintext-stream.ts';
 import { resetSocket } from './reset-socket.ts';
 import { readerOf, type SocketReader } from './socket-reader.ts';
-import { type BytesObserver, SocketWriter } from './socket-writer.ts';
+import { descriptorOf } from './socket-option.ts';
+import { type OnTaken, type Outlet, SocketWriter } from './socket-writer.ts';
 
 /** How to break off what is below a socket. */
 type Reset = () => void;
 
 /** What is said of a socket. */
-export interface SocketStreamOptions {
+export interface SocketStreamOptions extends PlaintextStreamOptions {
   /** Where it is TLS. */
   readonly reset?: Reset | undefined;
-  /**
-   * Given for a client: it has asked for something, and what it sent is of no use when it breaks off, which is noticed
-   * also while it is not read. What others sent before they break off is handed over first.
-   */
-  readonly clientClock?: MonotonicClock;
 }
 
 /** A socket as a stream, in plaintext or in TLS. It comes unread, and its errors are heard here. */
@@ -26,14 +22,17 @@ export function socketStream(socket: Socket, options?: SocketStreamOptions): Soc
   return new SocketStream(readerOf(socket), options);
 }
 
+type Roles = PlaintextStream & Outlet & FailedWriteReader & LeavingClientReader;
+
 /** A FIN, or what TLS has for one, is the end of a direction; an RST, or an alert, is a reset. */
-export class SocketStream implements ByteStream, BytesObserver {
+export class SocketStream implements Roles {
   readonly socket: Socket;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   readonly #reset: Reset | undefined;
   readonly #client: LeavingClient | undefined;
-  readonly #failedWrite: FailedWrite | undefined;
+  /** A write has failed, and what was received is being read. */
+  #failedWrite: FailedWrite | undefined;
   #receiver: StreamReceiver | undefined;
   #isStarted = false;
   #isPaused = false;
@@ -52,14 +51,34 @@ export class SocketStream implements ByteStream, BytesObserver {
     this.socket = socket;
     this.#reader = reader;
     this.#reset = reset;
-    this.#writer = new SocketWriter(socket, this);
-    if (clientClock === undefined) this.#failedWrite = new FailedWrite(socket, this);
-    else this.#client = new LeavingClient(socket, clientClock, this);
+    this.#writer = new SocketWriter(this);
+    if (clientClock === undefined) onFailedWrite(socket, this.#onFailedWrite);
+    else this.#client = new LeavingClient(clientClock, this);
     socket.on('error', this.#onError);
   }
 
   get isClosed(): boolean {
     return this.#isBroken || this.socket.destroyed;
+  }
+
+  get isDestroyed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get descriptor(): number | undefined {
+    return descriptorOf(this.socket);
+  }
+
+  get hasEnded(): boolean {
+    return this.socket.writableEnded;
+  }
+
+  once(event: 'close', listener: () => void): void {
+    this.socket.once(event, listener);
+  }
+
+  off(event: 'close', listener: () => void): void {
+    this.socket.off(event, listener);
   }
 
   /** Nothing is read, because there is enough for now. */
@@ -154,7 +173,22 @@ export class SocketStream implements ByteStream, BytesObserver {
     else resetSocket(this.socket);
   }
 
-  // What its writer tells, and those who watch the socket.
+  // What its writer asks and tells, and those who watch the socket.
+
+  send(chunks: readonly Buffer[], wait: () => OnTaken): boolean {
+    const { socket } = this;
+    // TLS never takes it at once. Elsewhere a callback for every write would cost more than the write, where
+    // the reader keeps up.
+    const onTaken = 'encrypted' in socket ? wait() : undefined;
+    if (chunks.length > 1) socket.cork();
+    for (const chunk of chunks) socket.write(chunk, chunk === chunks.at(-1) ? onTaken : undefined);
+    if (chunks.length > 1) socket.uncork();
+    if (onTaken !== undefined) return false;
+    if (socket.writableLength === 0) return true;
+    // Called when all that was written before is with the system.
+    socket.write('', wait());
+    return false;
+  }
 
   written(bytes: number): void {
     this.#receiver?.written(bytes);
@@ -164,9 +198,10 @@ export class SocketStream implements ByteStream, BytesObserver {
     this.#receiver?.spare(bytes);
   }
 
-  writeFailed(): void {
+  readonly #onFailedWrite = (destroy: () => void): void => {
     this.#writer.discard();
-  }
+    this.#failedWrite = new FailedWrite(this, destroy);
+  };
 
   endWaits(): void {
     if (this.#hasToldWaitingEnd) return;
@@ -179,7 +214,7 @@ export class SocketStream implements ByteStream, BytesObserver {
   }
 
   get #isReadingOn(): boolean {
-    return this.#failedWrite?.isReadingOn === true;
+    return this.#failedWrite !== undefined;
   }
 
   readonly #onData = (chunk: Buffer): void => {

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { callEach } from '../../common/listeners.ts';
 
 /**
@@ -22,8 +21,20 @@ const POOLS = [
   { bytes: LARGE_BUFFER_BYTES, idle: [] as Buffer[], most: 16 },
 ] as const;
 
-/** What comes of the bytes. */
-export interface BytesObserver {
+/** Called when the system has taken what was written, or with an error when it has not. */
+export type OnTaken = (error?: Error | null) => void;
+
+/** Where the bytes of a writer go. */
+export interface Outlet {
+  /** Its descriptor is closed: nothing can be written. */
+  readonly isDestroyed: boolean;
+  /**
+   * Gives bytes to the system, in order. Their memory stays as it is until they are taken.
+   *
+   * @param wait called, once, where they are taken later, or not at all; the memory is no more in use only then
+   * @returns true when the system has taken them all
+   */
+  send(chunks: readonly Buffer[], wait: () => OnTaken): boolean;
   /** So many bytes are with the system, and out of our memory. */
   written(bytes: number): void;
   /** So much memory waits with bytes that the system does not take, and is empty. */
@@ -37,24 +48,27 @@ interface Piece {
 }
 
 /**
- * Writes to a socket: a small message at once, the parts of something larger together, and nothing while a
+ * Writes to a connection: a small message at once, the parts of something larger together, and nothing while a
  * write is under way, which is a sign of a reader who is slower than we are.
  */
 export class SocketWriter {
-  readonly #socket: Socket;
-  readonly #observer: BytesObserver;
+  readonly #outlet: Outlet;
   /** Wait for the end of the turn, or for the write under way. The last one is being filled. */
   #queue: Piece[] = [];
   #queuedBytes = 0;
-  /** Given to the socket, and not taken by the system yet. */
+  /** Given to the outlet, and not taken by the system yet. */
   #writingBytes = 0;
   /** What is empty in the buffers that wait, or are being written. */
   #spareBytes = 0;
   #isGathering = false;
 
-  constructor(socket: Socket, observer: BytesObserver) {
-    this.#socket = socket;
-    this.#observer = observer;
+  constructor(outlet: Outlet) {
+    this.#outlet = outlet;
+  }
+
+  /** The system has taken all that was written. */
+  get isIdle(): boolean {
+    return this.#queuedBytes === 0 && this.#writingBytes === 0;
   }
 
   /**
@@ -65,7 +79,7 @@ export class SocketWriter {
    * @returns false when so much waits that it should be enough for now
    */
   write(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
-    if (this.#socket.destroyed) return false;
+    if (this.#outlet.isDestroyed) return false;
     // The small end of something larger goes with the rest of it.
     if (!more && this.#queuedBytes === 0 && this.#writingBytes === 0) {
       if (isOwned) this.#send([chunk], [], chunk.length);
@@ -76,7 +90,7 @@ export class SocketWriter {
       }
     } else {
       this.#append(chunk);
-      if (this.#writingBytes > 0) this.#observer.spare(this.#spareBytes);
+      if (this.#writingBytes > 0) this.#outlet.spare(this.#spareBytes);
       else this.#gather();
     }
     return this.#queuedBytes + this.#writingBytes < QUEUE_BYTES;
@@ -86,14 +100,14 @@ export class SocketWriter {
   flush(): void {
     const queue = this.#queue;
     const bytes = this.#queuedBytes;
-    if (bytes === 0 || this.#socket.destroyed) return;
+    if (bytes === 0 || this.#outlet.isDestroyed) return;
     this.#queue = [];
     this.#queuedBytes = 0;
     const chunks = queue.map(({ buffer, bytes: used }) => buffer.subarray(0, used));
     this.#send(chunks, queue, bytes);
   }
 
-  /** Forgets what waits; what is being written is the socket's. */
+  /** Forgets what waits; what is being written is the outlet's. */
   discard(): void {
     for (const { buffer } of this.#queue) giveBack(buffer);
     this.#queue = [];
@@ -128,29 +142,20 @@ export class SocketWriter {
 
   /** Writes, and waits until the system has taken it: most often it has already. */
   #send(chunks: readonly Buffer[], pieces: readonly Piece[], bytes: number): void {
-    const socket = this.#socket;
-    // TLS never takes it at once. Elsewhere a callback for every write would cost more than the write, where
-    // the reader keeps up.
-    const onTaken = 'encrypted' in socket ? this.#wait(pieces, bytes) : undefined;
-    if (chunks.length > 1) socket.cork();
-    for (const chunk of chunks) socket.write(chunk, chunk === chunks.at(-1) ? onTaken : undefined);
-    if (chunks.length > 1) socket.uncork();
-    if (onTaken !== undefined) return;
-    if (socket.writableLength === 0) this.#taken(pieces, bytes);
-    // Called when all that was written before is with the system.
-    else socket.write('', this.#wait(pieces, bytes));
+    const isTaken = this.#outlet.send(chunks, () => this.#wait(pieces, bytes));
+    if (isTaken) this.#taken(pieces, bytes);
   }
 
-  #wait(pieces: readonly Piece[], bytes: number): (error?: Error | null) => void {
+  #wait(pieces: readonly Piece[], bytes: number): OnTaken {
     this.#writingBytes += bytes;
-    this.#observer.spare(this.#spareBytes);
+    this.#outlet.spare(this.#spareBytes);
     return (error) => {
       this.#writingBytes -= bytes;
       // After an error the system may still read from the buffers.
-      if (this.#socket.destroyed || (error !== null && error !== undefined)) return;
+      if (this.#outlet.isDestroyed || (error !== null && error !== undefined)) return;
       this.#taken(pieces, bytes);
       if (this.#writingBytes === 0) this.flush();
-      this.#observer.spare(this.#spareBytes);
+      this.#outlet.spare(this.#spareBytes);
     };
   }
 
@@ -159,7 +164,7 @@ export class SocketWriter {
       this.#spareBytes -= buffer.length - used;
       giveBack(buffer);
     }
-    this.#observer.written(bytes);
+    this.#outlet.written(bytes);
   }
 }
 

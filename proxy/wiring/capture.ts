@@ -1,4 +1,4 @@
-import { isIP, type Socket } from 'node:net';
+import { isIP } from 'node:net';
 import { destinationAt, mayLeave, type EgressTarget } from '../../common/authorization/egress.ts';
 import { ListenError } from '../../common/network/listen.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
@@ -17,6 +17,7 @@ import { listenOutboundCapture } from '../outbound/capture.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import type { ServeRouted } from '../outbound/upstream-listener.ts';
 import { isRestricted } from '../../common/authorization/authorize.ts';
+import type { AcceptedConnection } from '../stream/plaintext-stream.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { Parts, Runtime } from './runtime.ts';
@@ -89,7 +90,8 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
     claimed,
     serveRouted,
     connector: { ...connector, view: claimed.view },
-    originate: (socket: Socket, target: Destination) => egress.carry(socket, toHostPort(target)),
+    originate: (connection: AcceptedConnection, target: Destination) =>
+      egress.carry(connection, toHostPort(target)),
     rules: {
       ...isOwn,
       view: claimed.view,

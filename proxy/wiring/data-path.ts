@@ -36,6 +36,7 @@ import {
   tryClientSockets,
   withClientSockets,
 } from '../interception/client-sockets.ts';
+import { choosePlaintextIo } from '../stream/handles/choose-handles.ts';
 import { listenTunnels } from '../tunnel/acceptor.ts';
 import type { TunnelListener } from '../tunnel/tunnel.ts';
 
@@ -104,6 +105,7 @@ export async function openDataPath({
 }): Promise<DataPath> {
   const { config, runtime, view, departed, needs, registry, tap } = options;
   const { clock, logger, guard, memory } = runtime;
+  await choosePlaintextIo(config.plaintextIo, runtime);
   const workload = await withClientAddresses(options.workload, config, runtime);
   const { metrics, network } = workload;
   const sourceOf = createSourceAddresses(

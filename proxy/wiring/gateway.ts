@@ -20,6 +20,7 @@ import { openGateway } from '../gateway/gateway.ts';
 import { loadGatewayFile, type LoadedListener } from '../gateway/file/load.ts';
 import { createRequestLog } from '../gateway/http/access-log.ts';
 import { createGatewayMetrics } from '../gateway/metrics.ts';
+import { AcceptedSocket } from '../stream/accepted-socket.ts';
 import { carry } from '../outbound/carry.ts';
 import { connectToService, type ServicePort } from '../outbound/connector.ts';
 import { openConnection } from '../outbound/open-connection.ts';
@@ -124,8 +125,7 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
   const { clock, logger, guard, memory } = runtime;
   const { trustDomain, namespace, accessLog, accessLogFormat: format = 'json' } = config;
   const { mayLog } = connector;
-  const request = (target: ServicePort, reset: (() => void) | undefined) => ({
-    reset,
+  const request = (target: ServicePort) => ({
     peer: spiffeId({ trustDomain, ...target }).uri,
     port: target.port,
     connect: (signal: CancelSignal, early: EarlyData) =>
@@ -147,7 +147,8 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
       : undefined,
     metrics: createGatewayMetrics(registry),
     services: {
-      carry: (socket, target, reset) => carry(socket, request(target, reset), carrying),
+      carry: (socket, target, reset) =>
+        carry(new AcceptedSocket(socket, reset), request(target), carrying),
       open: (target, signal) => openConnection(target, opening, signal),
       gatewayServices: (services) => needs.gatewayServices(services),
       followEgressRoutes: (targets) => egress.conditions.carries('routes', targets),

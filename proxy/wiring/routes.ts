@@ -92,9 +92,9 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
   const connections = parts.ownDrained(
     new RoutedConnections({ requests, metrics, clock, memory, guard, logger, mayLog }),
   );
-  return (socket, target) => {
+  return (connection, target) => {
     const service = routes.serviceAt(target);
-    return service && connections.serve(socket, service);
+    return service && connections.serve(connection.socket(), service);
   };
 }
 

@@ -85,7 +85,7 @@ export async function openListener(
     const guarded = { guard, where: 'gateway' } as const;
     return await listenPlaintext(
       { name, ...listen, port, network, logger, announcement, ...budgeted, ...guarded },
-      serve,
+      (connection) => serve(connection.socket()),
     );
   };
   let listener = await listenAt(first.config.listen);

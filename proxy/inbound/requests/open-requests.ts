@@ -1,7 +1,7 @@
 import type { Decision } from '../../../common/authorization/authorize.ts';
 import type { ConnectionMetrics } from '../../metrics/proxy-metrics.ts';
 import type { ByteStream } from '../../stream/byte-stream.ts';
-import type { SocketStream } from '../../stream/socket-stream.ts';
+import type { PlaintextStream } from '../../stream/plaintext-stream.ts';
 import { formatAuthority, type Destination } from '../../tunnel/authority.ts';
 import type { IncomingStream } from '../../tunnel/tunnel.ts';
 import { connectToApp } from '../app-connection.ts';
@@ -15,7 +15,7 @@ import { carryRequests, type CarriedRequests } from './carry-requests.ts';
 export interface AcceptedStream {
   readonly stream: IncomingStream;
   readonly accepted: ByteStream;
-  readonly app: SocketStream;
+  readonly app: PlaintextStream;
   readonly port: number;
   readonly target: Destination;
   /** What the application is told of the caller; undefined for nothing. */
@@ -67,12 +67,12 @@ async function dialAgain(
   target: Destination,
   context: InboundContext,
   signal: AbortSignal,
-): Promise<SocketStream> {
+): Promise<PlaintextStream> {
   const claim = claimStream(peer, target, context.budgets);
   if (claim.kind === 'denied') throw new InboundError(claim.reason, claim.why);
   try {
     const app = await connectToApp(target, context, signal);
-    app.socket.once('close', claim.release);
+    app.once('close', claim.release);
     return app;
   } catch (error) {
     claim.release();

@@ -55,6 +55,8 @@ const compileCache = fileURLToPath(
 const OWN_ENVIRONMENT = {
   PATH: process.env['PATH'],
   NODE_COMPILE_CACHE: compileCache,
+  // One run of the tests turns the handles of Node.js off.
+  HAUBERK_PLAINTEXT_IO: process.env['HAUBERK_PLAINTEXT_IO'],
   ...nodeEnvironment(process.env),
 };
 const running = new Set<HauberkProcess>();

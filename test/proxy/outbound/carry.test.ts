@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { systemClock } from '../../../common/clock.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
+import { AcceptedSocket } from '../../../proxy/stream/accepted-socket.ts';
 import { carry, type CarryRequest } from '../../../proxy/outbound/carry.ts';
 import type { Connected } from '../../../proxy/outbound/connector.ts';
 import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
@@ -40,7 +41,7 @@ function carrier(connect: CarryRequest['connect']) {
   const dependencies = { clock: systemClock, logger, metrics, mayLog: () => true };
   return {
     carry: (socket: net.Socket) =>
-      carry(socket, { peer: api.uri, port: 80, connect }, dependencies),
+      carry(new AcceptedSocket(socket), { peer: api.uri, port: 80, connect }, dependencies),
     failures: () => of('connection-failed').map((line) => line['reason']),
     metrics: async () => parseMetrics(await registry.metrics()),
   };

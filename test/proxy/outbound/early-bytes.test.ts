@@ -12,6 +12,7 @@ import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { carry } from '../../../proxy/outbound/carry.ts';
+import { AcceptedSocket } from '../../../proxy/stream/accepted-socket.ts';
 import { connectToService, dialTarget } from '../../../proxy/outbound/connector.ts';
 import { EarlyBytes, EarlyReaders } from '../../../proxy/outbound/early-bytes.ts';
 import { EndpointHealth } from '../../../proxy/outbound/endpoint-health.ts';
@@ -103,7 +104,7 @@ async function mesh(t: ExecutionContext, count: number) {
       connect: (signal: CancelSignal, early: EarlyData) =>
         connectToService(target, connector, signal, early),
     };
-    const ended = carry(side, request, carrying);
+    const ended = carry(new AcceptedSocket(side), request, carrying);
     return { app, ended };
   };
   return { clock, serving, warm, call, failures: () => log.of('connection-failed') };

@@ -193,10 +193,10 @@ export async function startRoutes(
       share: APPLICATION_SHARE,
       onRefused: () => {},
     },
-    async (socket) => {
+    async (connection) => {
       const service = set.serviceAt(WEB);
-      if (service === undefined) socket.destroy();
-      else await connections.serve(socket, service);
+      if (service === undefined) connection.reset();
+      else await connections.serve(connection.socket(), service);
     },
   );
   scope.teardown(() => {

@@ -65,6 +65,24 @@ for (const [kind, open] of Object.entries(STREAMS)) {
     t.true(pair.one.isClosed && pair.other.isClosed);
   });
 
+  each('who is attached hears nothing before the start', async (t, pair) => {
+    const other = new Listener(pair.other);
+    const closes: string[] = [];
+    pair.one.attach({
+      data: () => true,
+      end: () => {},
+      written: () => {},
+      spare: () => {},
+      closed: (how) => closes.push(how),
+    });
+    pair.one.reset();
+    await until('the reset', () => other.closes.length > 0);
+    t.deepEqual(closes, []);
+    pair.one.start();
+    t.is(closes.length, 1);
+    t.not(closes[0], 'ended');
+  });
+
   each('a reset after a half-close is heard too', async (t, pair) => {
     const [one, other] = [new Listener(pair.one), new Listener(pair.other)];
     pair.one.end();

@@ -6,29 +6,29 @@ import { systemClock } from '../../../common/clock.ts';
 import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { connectPlaintext } from '../../../proxy/stream/connect-plaintext.ts';
 import { loadPeerEnd, peerEnd } from '../../../proxy/stream/peer-end.ts';
-import type { SocketStream } from '../../../proxy/stream/socket-stream.ts';
+import type { PlaintextStream } from '../../../proxy/stream/plaintext-stream.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { startEarlyAnswer } from '../../helpers/servers/early-answer.ts';
 import { Listener } from './stream-pairs.ts';
 
 const ANSWER = Buffer.alloc(60_000, 'answer ');
 
-async function connected(t: ExecutionContext): Promise<SocketStream> {
+async function connected(t: ExecutionContext): Promise<PlaintextStream> {
   const port = await startEarlyAnswer(t, ANSWER);
   const target = { address: '127.0.0.1', port, share: undefined };
   const options = { network: HOST_NETWORK, timeoutMs: 10_000, clock: systemClock };
   const stream = await connectPlaintext({ ...target, ...options }, new AbortController().signal);
-  t.teardown(() => stream.socket.destroy());
+  t.teardown(() => stream.reset());
   await loadPeerEnd();
   return stream;
 }
 
 /** Writes until the system knows of the reset, and once more, without a turn of the event loop in between. */
-function writeIntoReset(t: ExecutionContext, { socket }: SocketStream, write: () => void): void {
+function writeIntoReset(t: ExecutionContext, stream: PlaintextStream, write: () => void): void {
   write();
   const endMs = systemClock.monotonicMs() + 10_000;
-  while (peerEnd(socket) !== 'reset' && systemClock.monotonicMs() < endMs) write();
-  t.is(peerEnd(socket), 'reset');
+  while (peerEnd(stream) !== 'reset' && systemClock.monotonicMs() < endMs) write();
+  t.is(peerEnd(stream), 'reset');
   write();
 }
 
@@ -42,7 +42,7 @@ test('what came before the reset is handed over, and the end is a reset', async 
   await eventually('it is closed', () => listener.closes.length > 0 || undefined);
   t.is(listener.text, ANSWER.toString());
   t.deepEqual([listener.closes, listener.ends], [['reset'], 0]);
-  t.true(stream.socket.destroyed);
+  t.true(stream.descriptor === undefined);
 });
 
 test('a reader that has had enough for a while gets the rest when it reads on', async (t) => {
@@ -66,7 +66,7 @@ for (const end of ['close', 'reset'] as const) {
     writeIntoReset(t, stream, () => void stream.write(chunk));
     await eventually('the first bytes', () => listener.bytes > 0 || undefined);
     stream[end]();
-    t.true(stream.socket.destroyed);
+    t.true(stream.descriptor === undefined);
     await eventually('it is closed', () => listener.closes.length > 0 || undefined);
     t.deepEqual(listener.closes, ['reset']);
   });

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import net, { type Socket } from 'node:net';
+import net from 'node:net';
 import test from 'ava';
 import { APPLICATION_SHARE } from '../../../common/budget/shared-budget.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network/network.ts';
+import type { AcceptedConnection } from '../../../proxy/stream/plaintext-stream.ts';
 import { listenPlaintext } from '../../../proxy/stream/plaintext-listener.ts';
 import { within } from '../../helpers/deadline.ts';
 import { freePort } from '../../helpers/machine/free-port.ts';
@@ -14,7 +15,7 @@ import type { Scope } from '../../helpers/scope.ts';
 
 const MISTAKE = new Error('a mistake of the program');
 
-async function listening(t: Scope, serve: (socket: Socket) => Promise<void>) {
+async function listening(t: Scope, serve: (connection: AcceptedConnection) => Promise<void>) {
   const { logger, of } = createLogRecorder();
   const guard = createGuard({ clock: createManualClock(), logger });
   const listener = await listenPlaintext(
@@ -93,8 +94,9 @@ test('the others are waited for', async (t) => {
 
 test('a listener that stops serves what waited to be accepted, and takes no more', async (t) => {
   let served = 0;
-  const { listener } = await listening(t, async (socket) => {
+  const { listener } = await listening(t, async (connection) => {
     served += 1;
+    const socket = connection.socket();
     socket.end('served').resume();
     await once(socket, 'close');
   });

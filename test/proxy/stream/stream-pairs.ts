@@ -8,9 +8,14 @@ import { Http2Connection } from '../../../proxy/http2/connection.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import type { ByteStream, StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
-import { connectPlaintext } from '../../../proxy/stream/connect-plaintext.ts';
+import { AcceptedSocket } from '../../../proxy/stream/accepted-socket.ts';
+import { connectSocket } from '../../../proxy/stream/connect-plaintext.ts';
+import { acceptHandles } from '../../../proxy/stream/handles/accept-handles.ts';
+import { connectHandle } from '../../../proxy/stream/handles/connect-handle.ts';
+import { findRuntime, type Runtime } from '../../../proxy/stream/handles/runtime.ts';
+import type { AcceptedConnection } from '../../../proxy/stream/plaintext-stream.ts';
 import { resetSocket } from '../../../proxy/stream/reset-socket.ts';
-import { readerOf } from '../../../proxy/stream/socket-reader.ts';
+import { readerOf, sharedRead } from '../../../proxy/stream/socket-reader.ts';
 import { SocketStream, socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 import { recordingHandler, SERVER_LIMITS } from '../http2/harness.ts';
@@ -114,16 +119,80 @@ async function connected(t: ExecutionContext): Promise<StreamPair> {
     timeoutMs: 10_000,
     clock: systemClock,
   };
-  const [[accepted], one] = await Promise.all([
+  const shared = sharedRead();
+  const { signal } = new AbortController();
+  const [[accepted], socket] = await Promise.all([
     once(server, 'connection') as Promise<[net.Socket]>,
-    connectPlaintext({ ...target, share: undefined }, new AbortController().signal),
+    connectSocket({ ...target, share: undefined }, signal, shared.onread),
   ]);
   server.close();
   t.teardown(() => {
     accepted.destroy();
-    one.socket.destroy();
+    socket.destroy();
   });
-  return { one, other: socketStream(accepted) };
+  return { one: new SocketStream(shared.of(socket)), other: socketStream(accepted) };
+}
+
+/** A socket of Node.js, half-open capable, and what a listener made of its connection. */
+export type Accept = (
+  t: Pick<ExecutionContext, 'teardown'>,
+) => Promise<{ readonly app: net.Socket; readonly accepted: AcceptedConnection }>;
+
+/** Both ways to accept. */
+export const ACCEPTED: Readonly<Record<string, Accept>> = {
+  'a socket': (t) => accept(t, () => {}),
+  'a handle': (t) => accept(t, (server, arrived) => acceptHandles(runtime(), server, arrived)),
+};
+
+async function accept(
+  t: Pick<ExecutionContext, 'teardown'>,
+  listen: (server: net.Server, arrived: (connection: AcceptedConnection) => void) => void,
+): ReturnType<Accept> {
+  const { promise, resolve } = Promise.withResolvers<AcceptedConnection>();
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+    resolve(new AcceptedSocket(socket)),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  listen(server, resolve);
+  const { port } = server.address() as AddressInfo;
+  const app = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  app.on('error', () => {});
+  const [accepted] = await Promise.all([promise, once(app, 'connect')]);
+  server.close();
+  t.teardown(() => {
+    app.destroy();
+    accepted.reset();
+  });
+  return { app, accepted };
+}
+
+export function runtime(): Runtime {
+  const found = findRuntime();
+  if (found === undefined) throw new Error('expected the handles of Node.js');
+  return found;
+}
+
+/** Two handles of the runtime, connected and accepted. */
+async function handles(t: ExecutionContext): Promise<StreamPair> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const arrived = Promise.withResolvers<AcceptedConnection>();
+  acceptHandles(runtime(), server, arrived.resolve);
+  const { port } = server.address() as AddressInfo;
+  const { promise: settled, resolve, reject } = Promise.withResolvers<void>();
+  const target = { address: '127.0.0.1', port, keepAliveMs: 60_000 };
+  const one = connectHandle(runtime(), target, (error) =>
+    error === undefined ? resolve() : reject(error),
+  );
+  const [accepted] = await Promise.all([arrived.promise, settled]);
+  server.close();
+  const other = accepted.stream();
+  t.teardown(() => {
+    one.reset();
+    other.reset();
+  });
+  return { one, other };
 }
 
 const AUTHORITY = createTestAuthority();
@@ -198,6 +267,7 @@ export const STREAMS: Readonly<Record<string, (t: ExecutionContext) => Promise<S
   'a socket': sockets,
   "a socket that is read by 'data'": socketsOfData,
   'a socket that shares its reads': connected,
+  'a handle': handles,
   TLS: secured,
   'a stream of a tunnel': tunnelled,
 };
