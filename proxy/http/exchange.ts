@@ -102,7 +102,7 @@ export interface ClientConnection {
 
 /** Hears of a client's connection that requests go over. */
 export interface ClientConnectionObserver {
-  /** There may be capacity again, or another limit. */
+  /** There may be capacity again, or another limit, or it has been retired. */
   available(): void;
   /** It has ended, and every exchange of it was told. */
   closed(): void;

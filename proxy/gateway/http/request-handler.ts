@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { KeyedBuckets } from '../../../common/keyed-buckets.ts';
+import type { Rate } from '../../../common/rate-limit.ts';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Guard } from '../../../common/guard.ts';
@@ -50,11 +52,18 @@ export interface RequestHandlerOptions {
 /** Methods that make a connection something else, or that show a client what was added on the way. */
 const NOT_ALLOWED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 
+/**
+ * Requests that one client may give up before their answers, over all of its connections: each is a reset for the
+ * service. Far more than browsers that leave pages.
+ */
+const GIVEN_UP: Rate = { burst: 1_000, perSecond: 100 };
+
 /** Answers requests: by the service that a route leads to, or by itself. */
 export class RequestHandler {
   readonly #options: RequestHandlerOptions;
   readonly #routes: readonly CompiledRoute[];
   readonly #deadlines: Deadlines;
+  readonly #givenUp: KeyedBuckets;
   /** Of requests that have no route. */
   readonly #limits: ForwardLimits;
 
@@ -66,6 +75,7 @@ export class RequestHandler {
       (route) => new CompiledRoute(route, { upstreams, limits, namespace, egressPolicyOf }),
     );
     this.#deadlines = new Deadlines(clock);
+    this.#givenUp = new KeyedBuckets(clock, GIVEN_UP);
     this.#limits = {
       bodyBytes: limits.bodyBytes,
       requestMs: limits.requestSeconds * 1000,
@@ -96,6 +106,9 @@ export class RequestHandler {
       return own === undefined ? request.refuse(refused('malformed')) : request.answer(own);
     }
     if (upstream === undefined) return request.refuse(refused('no-route'));
+    if (owner.share !== undefined && this.#givenUp.left(owner.share.holder) < 1) {
+      return request.refuse(refused('client-limit', 'its client gives up too many requests'));
+    }
     const { tracer, scheme } = this.#options;
     served.span = tracer?.begin({ ...head, scheme });
     const fields = route.fieldsOf(served.span?.fields ?? head.fields, scheme, owner.client);
@@ -144,6 +157,10 @@ export class RequestHandler {
 
   readonly #done = (served: ServedRequest, request: ForwardedRequest): void => {
     this.#options.guard.run('gateway', () => {
+      const { share } = served.owner;
+      if (share !== undefined && request.isGivenUp && request.tries > 0 && request.status === 0) {
+        this.#givenUp.owe(share.holder, 1);
+      }
       served.owner.ended();
       this.#count(served, request);
     });

@@ -18,6 +18,8 @@ import { addFields } from './write-fields.ts';
 export interface ClientExchangeHost {
   /** What becomes of a request whose connection is gone, unless it has a whole response. */
   lossOf(exchange: Http2ClientExchange): ExchangeFailure;
+  /** A request is about to be reset. */
+  countReset(): void;
   /** A request that waits to be sent was taken back. */
   forget(exchange: Http2ClientExchange): void;
 }
@@ -114,8 +116,9 @@ export class Http2ClientExchange implements ClientExchange, StreamObserver {
 
   reset(): void {
     this.#isOver = true;
-    if (this.#stream === undefined) this.#host.forget(this);
-    else this.#stream.reset(ERROR_CODE.CANCEL);
+    if (this.#stream === undefined) return this.#host.forget(this);
+    if (!this.#stream.isClosed) this.#host.countReset();
+    this.#stream.reset(ERROR_CODE.CANCEL);
   }
 
   // What the stream tells.

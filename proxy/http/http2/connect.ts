@@ -36,6 +36,14 @@ const REQUESTS_BEFORE_SETTINGS = 100;
 
 const MAX_REQUESTS = 1_000;
 
+/**
+ * Requests that are given up on a connection before another one takes its place. Servers take many for a flood
+ * (CVE-2023-44487) and end the connection, with the requests of all clients on it: Netty after 200 in 30 seconds, a sidecar
+ * after 200 and 50 a second, Envoy after 500, Node.js after 1,000 and 33 a second. What is under way by then, mostly 16 and
+ * seldom more than 100, may be given up too.
+ */
+const MAX_RESETS = 64;
+
 /** Speaks HTTP/2 with a server (RFC 9113), which is known to speak it. Takes the stream over. */
 export function connectHttp2(stream: ByteStream, options: ConnectHttp2Options): ClientConnection {
   return new Http2ClientConnection(stream, options);
@@ -51,6 +59,7 @@ class Http2ClientConnection implements ClientConnection, ClientExchangeHost {
   /** A caller found no capacity. */
   #wasFull = false;
   #requests = 0;
+  #resets = 0;
   /** Want another protocol, which a server has to allow first (RFC 8441 section 3). */
   readonly #undecided = new Set<Http2ClientExchange>();
 
@@ -182,6 +191,13 @@ class Http2ClientConnection implements ClientConnection, ClientExchangeHost {
   forget(exchange: Http2ClientExchange): void {
     this.#undecided.delete(exchange);
     this.#onStreamClosed();
+  }
+
+  countReset(): void {
+    this.#resets += 1;
+    if (this.#resets !== MAX_RESETS || this.isClosed) return;
+    this.#isRetired = true;
+    this.#options.observer.available();
   }
 
   lossOf({ hasHead, sentAt }: Http2ClientExchange): ExchangeFailure {

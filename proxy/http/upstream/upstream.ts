@@ -236,7 +236,11 @@ export class Upstream implements ConnectionPool, PlaceLender {
   }
 
   #mayDial(): boolean {
-    return !this.#isClosed && this.#dials.size === 0 && this.#connections.size < MAX_SHARED;
+    if (this.#isClosed || this.#dials.size > 0) return false;
+    // Those that end with what they carry may do so for hours, and must not be in the way of others.
+    let open = 0;
+    for (const { isOver } of this.#connections) if (!isOver) open += 1;
+    return open < MAX_SHARED;
   }
 
   #dialForWaiters(): void {

@@ -114,11 +114,11 @@ test('a client whose requests do not end keeps no other one out', async (t) => {
   t.true((await Promise.all(answers)).every((fields) => Number(fields[':status']) === 200));
   await eventually('nothing is under way', () => service.underWay() === 0 || undefined);
 
-  // So it does when those of a client that has gone end.
+  // Nothing of it is left when it has gone.
   const again = begin(2_000);
   await eventually('it has its share', () => service.underWay() === SHARE || undefined);
   for (const { session } of [...begun, ...again]) session?.destroy();
-  const session = connect(GREEDY);
+  const session = connect(OTHER);
   t.is(Number((await answerTo(session.request()))[':status']), 200);
   await eventually('nothing is under way', () => service.underWay() === 0 || undefined);
   await eventually('its connections have ended', async () =>

@@ -322,6 +322,25 @@ test('a failed dial gives the places of those that waited for it to others', asy
   t.is(all.filter(({ connection }) => connection !== undefined).length, 16);
 });
 
+test('HTTP/2: connections that take no more requests, and carry some for long, are no reason to make none', async (t) => {
+  const { ask, dials, connections, settle } = world({ isShared: true, capacity: 1 });
+  for (let at = 0; at < 16; at += 1) {
+    ask();
+    dials.at(-1)?.connect();
+    await settle();
+  }
+  const waiting = ask();
+  t.is(dials.length, 16);
+  const [one] = connections;
+  if (one === undefined) return t.fail();
+  one.isClosed = true;
+  one.observer.available();
+  t.is(dials.length, 17);
+  dials.at(-1)?.connect();
+  await settle();
+  t.not(waiting.connection, undefined);
+});
+
 test('at the end nothing is left', async (t) => {
   const { ask, upstream, dials, connections, settle } = world();
   ask();
