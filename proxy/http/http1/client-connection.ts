@@ -40,7 +40,8 @@ export function connectHttp1(
 }
 
 /**
- * Carries one request at a time (RFC 9112 section 9.3): no second one before the response to the first is whole.
+ * Carries one request at a time (RFC 9112 section 9.3): no second one before the response to the first is whole, and taken
+ * by its reader.
  *
  *     idle -> exchange -> idle -> ... -> closed
  *
@@ -65,7 +66,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, Exchang
   /** Bytes came that belong to no response. */
   #hasUnsolicited = false;
   #isReading = false;
-  /** Read, and not consumed yet: of this response, or of the one before. */
+  /** Read, and not consumed yet. */
   #unreadBytes = 0;
 
   constructor(stream: ByteStream, options: Http1ClientOptions, observer: ClientConnectionObserver) {
@@ -80,10 +81,8 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, Exchang
 
   // What the owner of the connection does.
 
-  /** Not while a slow reader holds what was read: the next response would wait for that reader. */
   get capacity(): number {
-    const isFree = this.isIdle && this.#unreadBytes === 0;
-    return isFree && !this.#isDraining && !this.isClosed ? 1 : 0;
+    return this.isIdle && !this.#isDraining && !this.isClosed ? 1 : 0;
   }
 
   get limit(): number {
@@ -203,7 +202,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, Exchang
     if (bytes === 0) return;
     this.#unreadBytes -= bytes;
     this.#stream.consumed(bytes);
-    if (this.capacity > 0) this.#observer.available();
+    if (this.#unreadBytes === 0) this.progressed();
   }
 
   holdSpare(bytes: number): void {
@@ -218,6 +217,8 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, Exchang
     const isWhole = exchange.isResponseWhole || (exchange.isUntilClose && this.#hasPeerEnded);
     if (!isWhole) return;
     const mayGoOn = exchange.isPersistent && !this.#hasPeerEnded && !this.#hasUnsolicited;
+    // A slow reader holds what was read: the next response would wait for that reader.
+    if (mayGoOn && this.#unreadBytes > 0) return;
     if (isEnded && (isEmpty || !mayGoOn)) return this.#finish(exchange, mayGoOn);
     // The server has sent everything, and will not read the rest of the request.
     if (!mayGoOn) this.#break('unread');
@@ -310,7 +311,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, Exchang
     if (this.isClosed || !this.isIdle) return;
     if (this.#hasUnsolicited) this.#break('reset');
     else if (this.#isDraining) this.#end();
-    else if (this.capacity > 0) this.#observer.available();
+    else this.#observer.available();
   }
 
   /** Nothing is under way: no exchange has to be told. */
