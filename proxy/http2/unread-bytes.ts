@@ -7,8 +7,11 @@ import type { MemoryBudget } from './memory-budget.ts';
  */
 const COUNTED_FROM_BYTES = 16 * 1024;
 
-/** From then on it is counted again when it is so much more: a frame need not cost a look into the budget. */
-const STEP_BYTES = 64 * 1024;
+/**
+ * From then on it is counted again when it is twice as much, or so much more: a frame need not cost a look into the
+ * budget, and what is counted is never less than half of what waits.
+ */
+const MAX_STEP_BYTES = 64 * 1024;
 
 /** What the peer of a connection has asked for and does not read: frames on their way to it, on its account. */
 export class UnreadBytes implements Holder {
@@ -19,7 +22,7 @@ export class UnreadBytes implements Holder {
   #countedBytes = 0;
   #isOver = false;
 
-  /** @param onShed is called, in a turn of its own, when the memory is needed: the connection has to end */
+  /** @param onShed is called after the code that is running, when the memory is needed: the connection has to end */
   constructor(budget: MemoryBudget, owner: string, onShed: () => void) {
     this.#budget = budget;
     this.owner = owner;
@@ -34,13 +37,17 @@ export class UnreadBytes implements Holder {
   /** So much waits now, which is more than before. */
   grew(bytes: number): void {
     const counted = this.#countedBytes;
-    if (bytes < (counted === 0 ? COUNTED_FROM_BYTES : counted + STEP_BYTES)) return;
-    this.#count(bytes);
+    const step = counted === 0 ? COUNTED_FROM_BYTES : Math.min(counted, MAX_STEP_BYTES);
+    if (bytes >= counted + step) this.#count(bytes);
   }
 
-  /** So much waits now: a part of it has gone. */
+  /** So much waits now: a part of it has gone, which is progress. */
   shrank(bytes: number): void {
-    if (this.#countedBytes > 0) this.#count(bytes < COUNTED_FROM_BYTES ? 0 : bytes);
+    const counted = this.#countedBytes;
+    if (counted === 0) return;
+    // More may be left than was counted, which the budget would not take for progress.
+    if (bytes >= counted) this.#count(0);
+    this.#count(bytes < COUNTED_FROM_BYTES ? 0 : bytes);
   }
 
   /** The connection is gone, and nothing waits any more. */

@@ -225,6 +225,35 @@ test('what has been read is not counted any more', async (t) => {
   t.is(budget.totalBytes, 0);
 });
 
+test('of what waits half is counted at least, however small the frames are', async (t) => {
+  const { outbox, budget } = countedOutbox();
+  const frame = Buffer.alloc(3 * KIB);
+  for (let waiting = 0; waiting < 400 * KIB;) {
+    outbox.frames.data(1, frame, 0, frame.length);
+    await settled();
+    waiting += frame.length + 9;
+    if (waiting < 16 * KIB) continue;
+    t.true(budget.totalBytes * 2 >= waiting, `${budget.totalBytes} of ${waiting}`);
+    t.true(budget.totalBytes <= waiting);
+  }
+});
+
+test('who has read a part does not end before who has read nothing, also with more left than was counted', async (t) => {
+  const budget = new MemoryBudget(128 * KIB);
+  const shed: string[] = [];
+  const unreadOf = (name: string): UnreadBytes =>
+    new UnreadBytes(budget, 'peer', () => shed.push(name));
+  const [reader, other, third] = [unreadOf('reader'), unreadOf('other'), unreadOf('third')];
+  reader.grew(33 * KIB);
+  other.grew(33 * KIB);
+  reader.grew(64 * KIB);
+  reader.shrank(40 * KIB);
+  t.is(budget.totalBytes, 73 * KIB);
+  third.grew(64 * KIB);
+  await settled();
+  t.deepEqual(shed, ['other']);
+});
+
 test('where memory is scarce little waits for each peer', async (t) => {
   const { transport, outbox, sender, budget } = countedOutbox(1024 * KIB);
   const other = { owner: 'other', shed() {} };
@@ -241,7 +270,7 @@ test('where memory is scarce little waits for each peer', async (t) => {
   transport.finishWrite();
 });
 
-test('a peer that reads nothing when memory is needed is told of once, in a turn of its own', async (t) => {
+test('a peer that reads nothing when memory is needed is told of once, after the code that is running', async (t) => {
   const { outbox, budget, shed } = countedOutbox(128 * KIB);
   outbox.frames.data(1, Buffer.alloc(130 * KIB), 0, 130 * KIB);
   t.is(shed.shed, 0);
