@@ -103,8 +103,18 @@ const REASONS = ['signing-certificate', 'san-missing', 'san-multiple', 'spiffe-i
 /** The connection of a call. */
 export interface CallConnection {
   readonly socket: TLSSocket;
-  /** Ends it, with all of its calls. */
-  end(): void;
+  /**
+   * Ends it, with all of its calls, in the next turn: an answer that was given in this one goes first.
+   *
+   * @returns false when that was asked for before
+   */
+  endSoon(): boolean;
+}
+
+const ENDS = Symbol('its end was asked for');
+
+interface EndedSession extends Http2Session {
+  [ENDS]?: boolean;
 }
 
 /** The connection that a call came over; undefined when it is over. */
@@ -112,7 +122,14 @@ export function connectionOf(call: ServerCall): CallConnection | undefined {
   const session = findSession(call);
   if (session === undefined || session.destroyed) return undefined;
   const { socket } = session;
-  return socket instanceof TLSSocket ? { socket, end: () => session.destroy() } : undefined;
+  return socket instanceof TLSSocket ? { socket, endSoon: () => endSoon(session) } : undefined;
+}
+
+function endSoon(session: EndedSession): boolean {
+  if (session[ENDS] === true) return false;
+  session[ENDS] = true;
+  setImmediate(() => session.destroy());
+  return true;
 }
 
 function sessionOf(call: ServerCall): Http2Session {

@@ -202,8 +202,8 @@ export function createIssueHandler(
         const line = { event: 'issue-refused', reason, client: call.getPeer(), spiffeId: claimed };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'issuing failed');
         else if (mayLog()) logger.warn(line, `refused a certificate: ${error.message}`);
-        refusedCalls.refused(call, reason);
         callback(error);
+        refusedCalls.refused(call, reason);
       } finally {
         endTimer();
       }

@@ -19,7 +19,7 @@ const OURS: ReadonlySet<Refusal> = new Set(['internal', 'unavailable']);
 
 /** Bounds what refusing takes. */
 export interface RefusedCalls {
-  /** A call was just refused. Ends its connection after the answer when that happened too often. */
+  /** A call was just answered with a refusal. Ends its connection, and no other, when that happened too often. */
   refused(call: ServerCall, reason: Refusal): void;
 }
 
@@ -34,7 +34,8 @@ export interface RefusedCallsOptions {
  * Ends the connection of a caller that is refused again and again, for what one call is as good as the next: a stream is opened
  * and refused as fast as it can be asked for, and all connections wait meanwhile. The next connection takes a handshake,
  * for which each source has to wait for its turn. It is charged to the identity that the caller has proven, or to its
- * address; a caller at that address that proves an identity is charged to that one.
+ * address; a caller at that address that proves an identity is charged to that one. Others of that address or identity, such as those behind
+ * the same NAT, keep their connections and are served: it costs them one only when a call of theirs is refused as well, after the answer.
  */
 export function createRefusedCalls({ clock, logger, metrics }: RefusedCallsOptions): RefusedCalls {
   const buckets = new KeyedBuckets(clock, REFUSED_RATE);
@@ -47,14 +48,12 @@ export function createRefusedCalls({ clock, logger, metrics }: RefusedCallsOptio
       const caller = callerAt(connection.socket);
       const address = peerAddress(call);
       const holder = caller.kind === 'workload' ? caller.spiffeId.uri : clientNetwork(address);
-      if (buckets.take(holder)) return;
+      if (buckets.take(holder) || !connection.endSoon()) return;
       metrics.connectionsFailed.inc({ reason: 'refused-calls' });
       if (mayLog()) {
         const sentence = `${holder} was refused too often, the last time with ${reason}`;
         logger.warn({ event: 'refused-calls', reason, client: address }, sentence);
       }
-      // The answer goes first.
-      setImmediate(() => connection.end());
     },
   };
 }

@@ -94,8 +94,8 @@ export function createForOperators(options: ForOperatorsOptions): {
         const line = { event: 'admin-refused', reason, client: call.getPeer() };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
         else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
-        refusedCalls.refused(call, reason);
         callback(error);
+        refusedCalls.refused(call, reason);
       }
     });
   };

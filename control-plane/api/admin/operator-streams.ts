@@ -49,8 +49,8 @@ export function createOperatorStreams(options: OperatorStreamsOptions): Operator
     const line = { event: 'admin-refused', reason, client: call.getPeer() };
     if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
     else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
-    refusedCalls.refused(call, reason);
     call.emit('error', error);
+    refusedCalls.refused(call, reason);
   };
   /** The end of what was allowed is no refusal. */
   const finish = (call: AnyCall, planned: RequestError): void =>

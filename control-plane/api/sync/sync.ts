@@ -106,8 +106,8 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     const line = { event: 'sync-refused', reason, client: call.getPeer() };
     if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a Sync stream failed');
     else if (mayLog()) logger.warn(line, `ended a Sync stream: ${error.message}`);
-    refusedCalls.refused(call, reason);
     call.emit('error', error);
+    refusedCalls.refused(call, reason);
   };
   /** An end that belongs to the life of a stream is no refusal. */
   const finish = (call: Call, planned: RequestError): void => {

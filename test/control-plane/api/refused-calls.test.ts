@@ -51,14 +51,16 @@ async function refusals(session: Session, path: string, many: number): Promise<S
   return codes;
 }
 
-async function isEndedByOneMore(
+async function isEndedByMore(
   t: ExecutionContext,
   session: Session,
   path: string,
+  reason: string,
+  many = 1,
 ): Promise<void> {
   t.false(session.destroyed);
   const closed = once(session, 'close');
-  await refusals(session, path, 1);
+  t.true((await refusals(session, path, many)).has(reason), 'the answer goes first');
   await within('the end of the connection', closed);
 }
 
@@ -82,9 +84,18 @@ for (const [what, path] of Object.entries(PATHS)) {
     // What is asked for a certificate is read first: a token in it would do.
     const reason = path === ISSUE ? 'request-malformed' : 'certificate-missing';
     t.deepEqual([...(await refusals(stranger, path, BURST))], [reason]);
-    await isEndedByOneMore(t, stranger, path);
-    await isEndedByOneMore(t, await connect(cp), path);
+    const [neighbour, idle] = [await connect(cp), await connect(cp)];
+    await isEndedByMore(t, stranger, path, reason);
+    // A connection is counted once, however many of its calls are refused until it ends.
+    await isEndedByMore(t, await connect(cp), path, reason, AT_ONCE);
     t.true(await cp.metric('hauberk_grpc_connections_failed_total{reason="refused-calls"} 2'));
+
+    // Another one without a certificate there, as behind a NAT, loses its connection by a call of its own only.
+    t.false(neighbour.destroyed);
+    await isEndedByMore(t, neighbour, path, reason);
+    t.false(idle.destroyed);
+    idle.close();
+    await t.notThrowsAsync(cp.enrol('shop', 'late'));
 
     // One with a certificate from there is none of them.
     await t.notThrowsAsync(cp.renew(web));
@@ -106,7 +117,7 @@ test('an identity whose Sync streams are refused again and again does, and no ot
   const { path } = DiscoveryService.sync;
   const session = await connect(cp, web);
   t.deepEqual([...(await refusals(session, path, BURST))], ['request-malformed']);
-  await isEndedByOneMore(t, session, path);
+  await isEndedByMore(t, session, path, 'request-malformed');
   const other = await connect(cp, api);
   t.deepEqual([...(await refusals(other, path, BURST))], ['request-malformed']);
   t.false(other.destroyed);
