@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import type { MonotonicClock } from '../clock.ts';
 import type { Closeable } from '../lifecycle.ts';
-import { findTrimMalloc } from './malloc-trim.ts';
-import { findUnmapCode } from './unmap-code.ts';
+import { findTrimMalloc, type TrimMalloc } from './malloc-trim.ts';
+import { findUnmapCode, type UnmapCode } from './unmap-code.ts';
 
 /** What a process settles with. */
 export interface SettleOptions {
@@ -58,25 +58,27 @@ export function settleWhenQuiet(options: SettleOptions): Closeable {
 }
 
 /**
- * A function that gives back what can be, without a collection where the heap has more than so many bytes: that stops everything, for
- * 0.4 s with 75 MiB on a machine that has little else to do. The first time that is also what only the start needed: V8 keeps the code of
- * a function that does not run for six major collections, and a quiet process makes none. The code of Node.js itself is of the same kind.
+ * A function that gives back what can be. Collections stop everything, and several of them take 0.4 s with 75 MiB on a machine that has
+ * little else to do: with more than half of `mostHeapBytes` on the heap it is only one, and with more than that none. The first time it
+ * is also what only the start needed: V8 keeps the code of a function that does not run for six major collections, and a quiet process
+ * makes none. What the start ran of Node.js itself is unmapped.
  */
 export function createRelease(
-  trimMalloc = findTrimMalloc(),
+  trimMalloc: TrimMalloc | null | undefined = findTrimMalloc(),
   mostHeapBytes = Number.POSITIVE_INFINITY,
-  unmapCode = findUnmapCode(),
+  unmapCode: UnmapCode | null | undefined = findUnmapCode(),
 ): () => void {
   let isFirst = true;
   return () => {
-    if (process.memoryUsage().heapUsed > mostHeapBytes) {
+    const { heapUsed } = process.memoryUsage();
+    if (heapUsed > mostHeapBytes) {
       trimMalloc?.();
       return;
     }
     // Writes what was compiled, for the next start even if this process is killed, and releases it.
     flushCompileCache();
     if (isFirst) setFlagsFromString(FORGET_UNUSED_CODE);
-    collect();
+    collect(heapUsed > mostHeapBytes / 2 ? 'regular' : 'last-resort');
     if (isFirst) setFlagsFromString(KEEP_CODE);
     // What the heap referred to outside of it is free now, but still malloc's.
     trimMalloc?.();
@@ -91,7 +93,7 @@ const FORGET_UNUSED_CODE = '--bytecode-old-age=1';
 /** V8's default. */
 const KEEP_CODE = '--bytecode-old-age=6';
 
-/** `gc` is there with `--expose-gc`, which cli/hauberk gives. */
-function collect(): void {
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+/** One collection, or as many as it takes until they find nothing more. `gc` is there with `--expose-gc`, which cli/hauberk gives. */
+function collect(flavor: 'regular' | 'last-resort'): void {
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor });
 }

@@ -28,7 +28,7 @@ export function codeMappings(maps: string, file: string): Mapping[] {
 const MADV_DONTNEED = 4;
 
 /**
- * Finds how to unmap the code of this program. Half of what a start runs of Node.js never runs again, and stays mapped
+ * Finds how to unmap the code of this program. Some 17 MB of what a start runs of Node.js never run again, and stay mapped
  * for as long as the machine has memory; the kernel takes pages that no process has mapped first.
  *
  * @returns undefined where there is no /proc, or Node.js was built without FFI

@@ -3,8 +3,8 @@ import { createRelease, settleWhenQuiet, type SettleOptions } from '../../common
 import type { Closeable } from '../../common/lifecycle.ts';
 
 /**
- * With more on the heap a collection may take longer than a sidecar that has other control planes waits for the answer
- * to its PING, which is a second: then all of them would leave.
+ * With more on the heap a collection may come near to what a sidecar that has other control planes waits for the answer
+ * to its PING, which is a second: then all of them would leave. One takes 0.08 s with 75 MiB.
  */
 const MOST_HEAP_BYTES = 96 * 1024 * 1024;
 

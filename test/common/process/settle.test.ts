@@ -1,5 +1,5 @@
 import { cachedDataVersionTag } from 'node:v8';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { createRelease, settleWhenQuiet } from '../../../common/process/settle.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -85,19 +85,41 @@ test('what is released includes what malloc keeps, and V8 is as before', (t) => 
   t.is(unmapped, 1, 'what runs now is needed');
 });
 
-test.serial('where a collection would take long, only what malloc keeps is released', (t) => {
+test.serial(
+  'where several collections would take long one is made, and where one would, none',
+  (t) => {
+    const collected = recordCollections(t);
+    let trimmed = 0;
+    const trim = (): void => void (trimmed += 1);
+    const { heapUsed } = process.memoryUsage();
+    createRelease(trim, heapUsed / 2, null)();
+    t.deepEqual([trimmed, collected], [1, []]);
+    createRelease(trim, heapUsed * 1.5, null)();
+    t.deepEqual([trimmed, collected], [2, ['regular']]);
+    createRelease(trim, heapUsed * 4, null)();
+    t.deepEqual([trimmed, collected], [3, ['regular', 'last-resort']]);
+  },
+);
+
+test.serial(
+  'without a malloc that can be trimmed, or code that can be unmapped, the rest is released',
+  (t) => {
+    const collected = recordCollections(t);
+    let unmapped = 0;
+    createRelease(null, undefined, () => void (unmapped += 1))();
+    t.deepEqual([collected.length, unmapped], [1, 1]);
+    let trimmed = 0;
+    createRelease(() => void (trimmed += 1), undefined, null)();
+    t.deepEqual([collected.length, trimmed], [2, 1]);
+  },
+);
+
+/** The flavors of those that are asked for from now on, none of which is made. */
+function recordCollections(t: ExecutionContext): readonly unknown[] {
   const collected: unknown[] = [];
   const { gc } = globalThis;
   t.teardown(() => void (globalThis.gc = gc));
-  globalThis.gc = ((how: unknown) => void collected.push(how)) as typeof gc;
-  let trimmed = 0;
-  const trim = (): void => void (trimmed += 1);
-  createRelease(trim, 1)();
-  t.deepEqual([trimmed, collected.length], [1, 0]);
-  createRelease(trim, Number.MAX_SAFE_INTEGER)();
-  t.deepEqual([trimmed, collected.length], [2, 1]);
-});
-
-test('without a malloc that can be trimmed the rest is released', (t) => {
-  t.notThrows(createRelease(undefined, undefined, undefined));
-});
+  const record = ({ flavor }: { flavor: string }): void => void collected.push(flavor);
+  globalThis.gc = record as typeof gc;
+  return collected;
+}

@@ -30,5 +30,4 @@ test('a program goes on without its code in memory, and has less of its file', (
   unmap?.();
   const after = fileKilobytes();
   t.true(after < before, `${after} kB, ${before} kB before`);
-  t.is(Number.parseInt('7f', 16), 0x7f);
 });
