@@ -49,12 +49,12 @@ export function registerProcessMetrics(registry: Registry): void {
   };
   counted(
     'hauberk_event_loop_turns_total',
-    'Turns of the event loop. With few requests each takes some of its own, with many they share one.',
+    'Turns of the event loop, with --workers of all processes. With few requests each takes some of its own, with many they share one.',
     () => performance.nodeTiming.uvMetricsInfo.loopCount,
   );
   counted(
     'hauberk_event_loop_busy_seconds_total',
-    'Time that the event loop did not wait for events: its rate is the utilization of the one core that it can have.',
+    'Time that event loops did not wait for events, with --workers the sum of all processes. Each of them can have one core.',
     () => performance.eventLoopUtilization().active / 1000,
   );
   const refusals: Counter = new Counter({
