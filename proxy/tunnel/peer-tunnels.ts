@@ -31,6 +31,8 @@ export interface PeerTunnelsOptions {
   readonly guard: Pick<Guard, 'promise'>;
   readonly limits: PoolLimits;
   readonly random: () => number;
+  /** Called when no tunnel is kept ready any more, which `warm` had asked for. */
+  readonly onUnready: () => void;
   /** Called when nothing is left that the pool would have to keep. */
   readonly onEmpty: () => void;
 }
@@ -135,18 +137,14 @@ export class PeerTunnels {
   /** Takes nothing new; what is under way lives on, with a successor to vouch for it where needed. */
   forget(reason: TunnelEnd = 'drained'): void {
     if (this.#mode === 'closed') return;
-    this.#mode = 'forgotten';
-    this.#redial?.cancel();
-    this.#redial = undefined;
+    this.#stopDialing('forgotten');
     this.#drainAll(reason);
     this.reconcile();
   }
 
   /** Ends everything at once. */
   close(reason: TunnelEnd): void {
-    this.#mode = 'closed';
-    this.#redial?.cancel();
-    this.#redial = undefined;
+    this.#stopDialing('closed');
     this.#abort.abort();
     for (const { tunnel } of this.#tunnels) tunnel.destroy(reason);
     this.#leaveWhenEmpty();
@@ -184,6 +182,14 @@ export class PeerTunnels {
       this.#dialUnlessWaiting();
     }
     this.#leaveWhenEmpty();
+  }
+
+  #stopDialing(mode: 'forgotten' | 'closed'): void {
+    const wasWarm = this.#mode === 'warm';
+    this.#mode = mode;
+    this.#redial?.cancel();
+    this.#redial = undefined;
+    if (wasWarm) this.#options.onUnready();
   }
 
   #isFresh({ madeWith, due, retired }: PooledTunnel): boolean {

@@ -40,10 +40,11 @@ export interface TunnelPool extends Closeable, Drainable {
   ready(target: DialTarget, signal?: AbortSignal): Promise<void>;
   /**
    * Opens a tunnel before it is needed and replaces it when it dies, with backoff, until the target
-   * is forgotten or has been idle for `idleMs`. After that the next `open` dials again. Not where the pool has
-   * `maxWarmPeers` already: then only when it is needed.
+   * is forgotten or has been idle for `idleMs`. After that the next `open` dials again.
+   *
+   * @returns false where it does not: `maxWarmPeers` others are kept so, and this one gets a tunnel when it is needed
    */
-  warm(target: DialTarget): void;
+  warm(target: DialTarget): boolean;
   /** Drains the tunnels of an endpoint that went away. */
   forget(target: DialTarget): void;
   /** Streams that are open to the target: its load, for the balancer. */
@@ -75,6 +76,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
   const { dial, identity, clock, logger, guard, random = Math.random } = options;
   const limits: PoolLimits = { ...DEFAULT_POOL_LIMITS, ...options.limits };
   const peers = new Map<string, PeerTunnels>();
+  const warmPeers = new Set<PeerTunnels>();
   let idleWaiters: (() => void)[] = [];
   let refusing = false;
 
@@ -103,6 +105,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
       guard,
       limits,
       random,
+      onUnready: () => void warmPeers.delete(created),
       onEmpty,
     });
     peers.set(key, created);
@@ -140,9 +143,14 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
       await peerOf(target).acquire(undefined, signal);
     },
     warm(target) {
-      if (refusing) return;
-      if (peers.size < limits.maxWarmPeers) peerOf(target).warm();
-      else peers.get(keyOf(target))?.warm();
+      if (refusing) return false;
+      const known = peers.get(keyOf(target));
+      const isWarm = known !== undefined && warmPeers.has(known);
+      if (!isWarm && warmPeers.size >= limits.maxWarmPeers) return false;
+      const peer = known ?? peerOf(target);
+      warmPeers.add(peer);
+      peer.warm();
+      return true;
     },
     forget(target) {
       peers.get(keyOf(target))?.forget();

@@ -52,6 +52,8 @@ export async function openOutbound(options: OutboundOptions, parts: Parts): Prom
     listen: { address: listen.host, port: listen.port },
     target: { service: target.service, namespace: target.namespace ?? namespace, port },
   }));
+  // Before what else keeps tunnels ready: where endpoints are replaced, this makes room for them.
+  parts.own(warmUpstreams(upstreams, connector));
   const serveRouted = openRoutes({ workload, runtime, connector, registry, tracer }, parts);
   const carrying = { connector, trustDomain, metrics, network, clock, logger, mayLog, guard };
   for (const upstream of upstreams) {
@@ -59,7 +61,6 @@ export async function openOutbound(options: OutboundOptions, parts: Parts): Prom
     const about = { kind: 'upstream', target: `${service}.${of}:${port}` };
     parts.listener(await listenUpstream(upstream, { ...carrying, serveRouted }), about);
   }
-  parts.own(warmUpstreams(upstreams, connector));
   let missing: MissingUpstreams | undefined;
   return {
     connector,

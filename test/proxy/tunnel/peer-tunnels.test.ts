@@ -86,6 +86,7 @@ function underTest() {
     logger: log.logger,
     limits: LIMITS,
     random: () => 0.5,
+    onUnready() {},
     onEmpty: () => (empties += 1),
     dial(_target, signal = AbortSignal.abort()) {
       const { promise, resolve, reject } = Promise.withResolvers<Tunnel>();

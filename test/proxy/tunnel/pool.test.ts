@@ -95,15 +95,33 @@ test('a tunnel stands before it is needed, and is gone after five idle minutes',
 
 test('no further peers get a tunnel before one is needed than the limit says', async (t) => {
   const { pool, target, listener, open, dialled } = await setUp(t, { maxWarmPeers: 1 });
-  for (const port of [1, target.port, 2, 3]) pool.warm({ ...target, port });
+  const warmed = [1, target.port, 2, 1].map((port) => pool.warm({ ...target, port }));
+  t.deepEqual(warmed, [true, false, false, true]);
   t.is(await dialled(), 0);
   t.is(pool.tunnels().length, 0);
   // It has one as soon as it is needed.
   await open();
   await tunnels(listener, 1);
-  // It is one of the pool's now, and is kept.
-  pool.warm(target);
+  // And is not one of those that are kept ready.
+  t.false(pool.warm(target));
   t.is(await dialled(), 1);
+});
+
+test('peers that are only called, or drain, or were idle take no place of those that are held ready', async (t) => {
+  const { clock, pool, target, open } = await setUp(t, { maxWarmPeers: 1 });
+  const other = { ...target, port: 1 };
+  const { stream, tunnel } = await open();
+  t.true(pool.warm(other), 'there is one that was called');
+  t.false(pool.warm(target));
+  pool.forget(other);
+  t.true(pool.warm(target));
+  t.false(pool.warm(other));
+  pool.forget(target);
+  t.is(tunnel.openStreams, 1, 'it drains');
+  t.true(pool.warm(other));
+  await clock.advance(7 * MINUTE_MS);
+  t.true(pool.warm(target), 'the other one was idle');
+  stream.reset();
 });
 
 test('a warm target is dialled again, with backoff, when its tunnel dies', async (t) => {
