@@ -18,7 +18,7 @@ import { addFields } from './write-fields.ts';
 export interface ClientExchangeHost {
   /** What becomes of a request whose connection is gone, unless it has a whole response. */
   lossOf(exchange: Http2ClientExchange): ExchangeFailure;
-  /** A request is about to be reset. */
+  /** A request is about to be reset, or was. */
   countReset(): void;
   /** A request that waits to be sent was taken back. */
   forget(exchange: Http2ClientExchange): void;
@@ -162,6 +162,7 @@ export class Http2ClientExchange implements ClientExchange, StreamObserver {
   ended(end: StreamEnd): void {
     this.#isOver = true;
     this.failure = this.#failureOf(end);
+    if (end.kind === 'broken' || end.kind === 'shed') this.#host.countReset();
     // What was handed over, and not consumed, is on the account of who has it.
     this.#stream?.reset();
   }

@@ -27,20 +27,21 @@ export interface ConnectHttp2Options {
   /** On whose account it waits: the server. */
   readonly owner: string;
   readonly limits?: ConnectionLimits;
-  /** Requests at a time, where the server allows as many. */
+  /** Requests at a time, where the server allows as many; 100 by default. */
   readonly maxRequests?: number;
 }
 
-/** As many as most servers allow: what is sent before their SETTINGS have come should not be refused. */
-const REQUESTS_BEFORE_SETTINGS = 100;
-
-const MAX_REQUESTS = 1_000;
+/**
+ * As many as most servers allow: what is sent before their SETTINGS have come should not be refused. Not more where a
+ * server allows it, since all that is under way may be reset at once: see `MAX_RESETS`.
+ */
+const MAX_REQUESTS = 100;
 
 /**
- * Requests that are given up on a connection before another one takes its place. Servers take many for a flood
+ * Requests that we reset on a connection before another one takes its place. Servers take many for a flood
  * (CVE-2023-44487) and end the connection, with the requests of all clients on it: Netty after 200 in 30 seconds, a sidecar
- * after 200 and 50 a second, Envoy after 500, Node.js after 1,000 and 33 a second. What is under way by then, mostly 16 and
- * seldom more than 100, may be given up too.
+ * after 200 and 50 a second, Envoy after 500, Node.js after 1,000 and 33 a second. What is under way by then may be
+ * reset too, so that there are 163 at most: one less than this and `MAX_REQUESTS` together.
  */
 const MAX_RESETS = 64;
 
@@ -54,7 +55,7 @@ class Http2ClientConnection implements ClientConnection, ClientExchangeHost {
   readonly #options: ConnectHttp2Options;
   readonly #maxRequests: number;
   #hasSettings = false;
-  /** Takes no more requests: it drains, or the server has sent GOAWAY. */
+  /** Takes no more requests: it drains, the server has sent GOAWAY, or `MAX_RESETS` requests were reset. */
   #isRetired = false;
   /** A caller found no capacity. */
   #wasFull = false;
@@ -89,7 +90,7 @@ class Http2ClientConnection implements ClientConnection, ClientExchangeHost {
 
   get capacity(): number {
     if (this.isClosed) return 0;
-    const allowed = this.limit ?? Math.min(this.#maxRequests, REQUESTS_BEFORE_SETTINGS);
+    const allowed = this.limit ?? this.#maxRequests;
     return Math.max(0, allowed - this.#open);
   }
 
@@ -197,6 +198,7 @@ class Http2ClientConnection implements ClientConnection, ClientExchangeHost {
     this.#resets += 1;
     if (this.#resets !== MAX_RESETS || this.isClosed) return;
     this.#isRetired = true;
+    this.#endWhenDone();
     this.#options.observer.available();
   }
 

@@ -237,7 +237,8 @@ export class Upstream implements ConnectionPool, PlaceLender {
 
   #mayDial(): boolean {
     if (this.#isClosed || this.#dials.size > 0) return false;
-    // Those that end with what they carry may do so for hours, and must not be in the way of others.
+    // Those that end with what they carry may do so for hours, and must not be in the way of others. They have no
+    // count of their own: each carries a request, which is on its client's account, and took 64 resets.
     let open = 0;
     for (const { isOver } of this.#connections) if (!isOver) open += 1;
     return open < MAX_SHARED;

@@ -89,14 +89,15 @@ async function giveUp(
   session: http2.ClientHttp2Session,
   many: number,
   state: { readonly asked: number; readonly resets: number },
+  atOnce = 20,
 ): Promise<void> {
-  for (let at = 0; at < many; at += 20) {
+  for (let at = 0; at < many; at += atOnce) {
     const { asked, resets } = state;
-    const streams = Array.from({ length: 20 }, () => session.request());
+    const streams = Array.from({ length: atOnce }, () => session.request());
     for (const stream of streams) stream.on('error', () => {});
-    await eventually('the service has them', () => state.asked >= asked + 20 || undefined);
+    await eventually('the service has them', () => state.asked >= asked + atOnce || undefined);
     for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
-    await eventually('they are given up', () => state.resets >= resets + 20 || undefined);
+    await eventually('they are given up', () => state.resets >= resets + atOnce || undefined);
   }
 }
 
@@ -106,6 +107,32 @@ test('requests that a client gives up end no connection on which others have the
   for (let at = 0; at < 3; at += 1) await giveUp(connect('127.0.0.1'), 180, state);
   t.is(state.floods, 0);
   t.true(state.connections >= 540 / MAX_RESETS);
+  state.answer();
+  t.is(await answered, 200);
+  t.is(gateway.mistakes(), 0);
+});
+
+test('requests of several clients that are given up at the same time end no such connection', async (t) => {
+  const { state, gateway, connect, askAsOther } = await world(t);
+  const { answered } = await askAsOther();
+  // Few at a time, so that they are on the one connection.
+  await giveUp(connect('127.0.0.1'), 60, state, 10);
+  t.is(state.connections, 1);
+  const { resets } = state;
+  const sessions = ['127.0.0.2', '127.0.0.3'].flatMap((address) =>
+    Array.from({ length: 5 }, () => connect(address)),
+  );
+  for (const session of sessions) {
+    if (session.connecting) await within('it connects', once(session, 'remoteSettings'));
+  }
+  const streams = sessions.flatMap((session) =>
+    Array.from({ length: 90 }, () => session.request()),
+  );
+  for (const stream of streams) stream.on('error', () => {});
+  await eventually('the service has them', () => state.asked >= 60 + 900 || undefined);
+  for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
+  await eventually('they are given up', () => state.resets >= resets + 900 || undefined);
+  t.is(state.floods, 0);
   state.answer();
   t.is(await answered, 200);
   t.is(gateway.mistakes(), 0);

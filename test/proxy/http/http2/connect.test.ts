@@ -162,22 +162,6 @@ test('no more requests than the server allows, before and after its SETTINGS', a
   t.is(connection.capacity, 10);
 });
 
-test('a connection on which many requests were given up takes no more, and carries what it has', async (t) => {
-  const { dialled, server } = await connected(t);
-  const { connection } = dialled;
-  await server.send(SETTINGS);
-  const first = ask(dialled);
-  const before = dialled.available;
-  for (let at = 0; at < 63; at += 1) ask(dialled).exchange?.reset();
-  t.false(connection.isClosed);
-  ask(dialled).exchange?.reset();
-  t.true(connection.isClosed);
-  t.is(connection.capacity, 0);
-  t.is(dialled.available, before + 1, 'another one is wanted');
-  await server.send(ok(1));
-  t.true(first.response.isWhole);
-});
-
 test('interim responses, the response, its body and its trailers come in their order', async (t) => {
   const { dialled, server } = await connected(t);
   const { exchange, response } = ask(dialled, { fields: [['te', 'trailers']] });
