@@ -114,8 +114,11 @@ export class Upstream implements ConnectionPool, PlaceLender {
     }
     this.giveBack(account);
     if (this.isShared || this.#dials.size <= this.#waiters.size) return;
-    const [dial] = this.#dials;
-    dial?.abort(CANCELLED);
+    // The newest: those who wait longer need the others, and another client's requests must not put them off.
+    const dial = [...this.#dials].at(-1);
+    if (dial === undefined) return;
+    this.#dials.delete(dial);
+    dial.abort(CANCELLED);
   }
 
   /** Requests that wait for a connection. */
@@ -268,7 +271,7 @@ export class Upstream implements ConnectionPool, PlaceLender {
       where,
       dialling.then(
         (connection) => this.available(connection),
-        (error: unknown) => this.#failed(giveUp.signal.reason === LATE ? LATE : error),
+        (error: unknown) => this.#failed(giveUp.signal.aborted ? giveUp.signal.reason : error),
       ),
     );
   }
@@ -287,7 +290,7 @@ export class Upstream implements ConnectionPool, PlaceLender {
 
   /** One attempt to connect is worth one request of HTTP/1, and all that wait for a connection of HTTP/2. */
   #failed(error: unknown): void {
-    if (error === CANCELLED) return this.#dialForWaiters();
+    if (error === CANCELLED) return;
     const waiters = this.isShared ? [...this.#waiters] : [...this.#waiters].slice(0, 1);
     for (const [waiter, account] of waiters) {
       // It may have been cancelled by what the one before it was told.

@@ -84,6 +84,13 @@ async function statusOf(stream: http2.ClientHttp2Stream): Promise<number> {
   return await within('it is answered', promise);
 }
 
+/** What was sent before it has been read then. */
+async function answeredPing(session: http2.ClientHttp2Session): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  session.ping(() => resolve());
+  await promise;
+}
+
 /** Gives up so many requests of a connection, each when the service has it. */
 async function giveUp(
   session: http2.ClientHttp2Session,
@@ -155,4 +162,36 @@ test('a client that gives up too many requests, over all of its connections, is 
   await eventually('the service has it', () => state.answer !== before || undefined);
   state.answer();
   t.is(await again, 200);
+});
+
+test('a request that is given up while it waits for a connection counts as well', async (t) => {
+  let begun = 0;
+  const gateway = await openGatewayUnderTest(t, {
+    listeners:
+      "  - {name: web, listen: '127.0.0.1:0', protocol: HTTP, routes: [{backend: 'app:80'}]}\n",
+    open: (_service, signal) => {
+      begun += 1;
+      const { promise, reject } = Promise.withResolvers<never>();
+      signal.addEventListener('abort', () => reject(new Error('it was aborted')));
+      return promise;
+    },
+    clock: createManualClock(),
+  });
+  const connect = (): http2.ClientHttp2Session => {
+    const session = http2.connect(`http://127.0.0.1:${gateway.port('web')}`);
+    session.on('error', () => {});
+    t.teardown(() => session.destroy());
+    return session;
+  };
+  for (let at = 0; at < 10; at += 1) {
+    const session = connect();
+    const streams = Array.from({ length: 100 }, () => session.request());
+    for (const stream of streams) stream.on('error', () => {});
+    await eventually('they wait', () => begun >= (at + 1) * 100 || undefined);
+    for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
+    await within('they are given up', answeredPing(session));
+  }
+  t.is(await statusOf(connect().request()), 503);
+  t.is(begun, 1_000);
+  t.is(gateway.mistakes(), 0);
 });

@@ -159,6 +159,23 @@ test('who gives up does not have a connection made', async (t) => {
   t.is(one.error, undefined);
 });
 
+test('who gives up does not end the dial of another one, who came before or after', async (t) => {
+  const { ask, upstream, dials, settle } = world();
+  const first = ask();
+  const others = [ask(), ask()];
+  const last = ask();
+  for (const { waiter } of others) upstream.cancel(waiter);
+  t.deepEqual(
+    dials.map(({ signal }) => signal.aborted),
+    [false, false, true, true],
+  );
+  for (const dial of dials) dial.connect();
+  await settle();
+  t.not(first.connection, undefined);
+  t.not(last.connection, undefined);
+  t.is(dials.length, 4);
+});
+
 test('a failure is told to the one that waits the longest', async (t) => {
   const { ask, dials, settle } = world();
   const one = ask();
