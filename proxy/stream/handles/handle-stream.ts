@@ -304,6 +304,8 @@ export class HandleStream implements Roles {
     onTaken(status === 0 ? null : WRITE_FAILED);
     if (this.#isDestroyed) return;
     if (status === 0) this.#shutDown();
+    // One behind the first that failed: that the peer has left is known, and what it sent is being read.
+    else if (this.#failedWrite !== undefined) return;
     else if (this.#mayReadOn(status)) {
       this.#writer.discard();
       this.#failedWrite = new FailedWrite(this, () => this.#giveUp());
@@ -312,7 +314,7 @@ export class HandleStream implements Roles {
 
   /** The peer has left, and is no client, of which nothing would be of use. */
   #mayReadOn(status: number): boolean {
-    if (this.#clientClock !== undefined || this.#failedWrite !== undefined) return false;
+    if (this.#clientClock !== undefined) return false;
     return status === -EPIPE || status === -ECONNRESET;
   }
 

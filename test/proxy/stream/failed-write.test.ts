@@ -45,6 +45,18 @@ test('what came before the reset is handed over, and the end is a reset', async 
   t.true(stream.descriptor === undefined);
 });
 
+test('writes that fail behind the first one, and an end behind them, lose nothing', async (t) => {
+  const stream = await connected(t);
+  const listener = new Listener(stream);
+  writeIntoReset(t, stream, () => void stream.write(chunk));
+  stream.write(chunk);
+  stream.end();
+  t.is(listener.bytes, 0);
+  await eventually('it is closed', () => listener.closes.length > 0 || undefined);
+  t.is(listener.text, ANSWER.toString());
+  t.deepEqual([listener.closes, listener.ends], [['reset'], 0]);
+});
+
 test('a reader that has had enough for a while gets the rest when it reads on', async (t) => {
   const stream = await connected(t);
   const listener = new Listener(stream, { isStalled: true });
