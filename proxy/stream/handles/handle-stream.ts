@@ -11,9 +11,9 @@ import {
   END_OF_STREAM,
   type Runtime,
   type ShutdownRequest,
+  statusOf,
   type TcpHandle,
   type WriteRequest,
-  type WriteResult,
 } from './runtime.ts';
 
 type Roles = PlaintextStream & Outlet & FailedWriteReader & LeavingClientReader;
@@ -191,10 +191,11 @@ export class HandleStream implements Roles {
     this.#handle.close(HandleStream.#onClosed);
   }
 
+  /** Not while a shutdown is under way: a handle whose reset was refused cannot be closed any more. */
   #resetHandle(): void {
     if (this.#isDestroyed) return;
-    if (this.#handle.reset(HandleStream.#onClosed) !== 0) return this.destroy();
     this.#isDestroyed = true;
+    this.#handle.reset(HandleStream.#onClosed);
   }
 
   // What its writer asks and tells, and those who watch the connection.
@@ -215,7 +216,7 @@ export class HandleStream implements Roles {
         : this.#handle.writev(null, chunks, true);
     if (result === 0) return true;
     const onTaken = wait();
-    const status = this.#statusOf(result);
+    const status = statusOf(this.#runtime, result);
     if (typeof result === 'number' || status !== null) {
       // Not within the call: who writes expects nothing to break off under its hands.
       process.nextTick(() => this.#written(Number(status), onTaken));
@@ -227,13 +228,6 @@ export class HandleStream implements Roles {
       request.oncomplete = HandleStream.#onWriteDone;
     }
     return false;
-  }
-
-  /** How a write has ended within the call; null when it has not. */
-  #statusOf(result: WriteResult): number | null {
-    if (typeof result === 'number') return result;
-    const { streamBaseState, kLastWriteErr } = this.#runtime;
-    return streamBaseState[kLastWriteErr] || result.writeStatus;
   }
 
   endWaits(): void {

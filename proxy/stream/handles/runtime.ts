@@ -2,7 +2,7 @@ import net from 'node:net';
 
 /**
  * The names of Node.js below its sockets that `proxy/stream/handles` uses, and what it expects of them. None is
- * documented; the runtime comes along with the program, and `try-handles.ts` holds each before the first connection.
+ * documented; the runtime comes along with the program, and `try-handles.ts` uses each once before the first connection.
  */
 export interface Runtime {
   /** `SOCKET` is for connections, `SERVER` for listeners. */
@@ -111,12 +111,22 @@ export function findRuntime(): Runtime | undefined {
 function isWhole(found: Partial<Runtime>): found is Runtime {
   const { TCP, TCPConnectWrap, ShutdownWrap, constants, streamBaseState } = found;
   const { kReadBytesOrError, kLastWriteErr } = found;
+  // kLastWriteErr came with writes without a request (26.10); before it, writeBuffer(null) aborts the process.
   const numbers = [kReadBytesOrError, kLastWriteErr, constants?.SOCKET, constants?.SERVER];
   if (!numbers.every(Number.isInteger) || !(streamBaseState instanceof Int32Array)) return false;
   if (typeof TCPConnectWrap !== 'function' || typeof ShutdownWrap !== 'function') return false;
   if (typeof TCP !== 'function') return false;
   const prototype = TCP.prototype as Readonly<Record<string, unknown>>;
   return METHODS.every((name) => typeof prototype[name] === 'function');
+}
+
+/** How a write has ended within the call; null when it has not. */
+export function statusOf(
+  { streamBaseState, kLastWriteErr }: Runtime,
+  result: WriteResult,
+): number | null {
+  if (typeof result === 'number') return result;
+  return streamBaseState[kLastWriteErr] || result.writeStatus;
 }
 
 /** The handle of a socket or a listener of Node.js, which it keeps under an undocumented name. */

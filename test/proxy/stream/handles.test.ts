@@ -6,7 +6,11 @@ import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { choosePlaintextIo, chosenHandles } from '../../../proxy/stream/handles/choose-handles.ts';
 import { connectHandle } from '../../../proxy/stream/handles/connect-handle.ts';
-import type { Runtime } from '../../../proxy/stream/handles/runtime.ts';
+import {
+  findRuntime,
+  type Runtime,
+  type TcpHandle,
+} from '../../../proxy/stream/handles/runtime.ts';
 import { tryHandles } from '../../../proxy/stream/handles/try-handles.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
@@ -24,15 +28,72 @@ test('the handles of this Node.js are as expected', async (t) => {
   t.is(await tryHandles(runtime(), systemClock), undefined);
 });
 
+/** Requests that are completed with nothing as `this`. */
+function unowned<Request extends { oncomplete?: (status: number) => void }>(
+  Wrap: new () => Request,
+): new () => Request {
+  return function () {
+    const request = new Wrap();
+    let oncomplete: (status: number) => void = () => {};
+    return Object.defineProperty(request, 'oncomplete', {
+      get: () => (status: number) => oncomplete(status),
+      set: (given: typeof oncomplete) => {
+        oncomplete = given;
+      },
+    });
+  } as unknown as new () => Request;
+}
+
 test('handles that are not as expected are found out', async (t) => {
-  const { TCP, kReadBytesOrError } = runtime();
+  const { TCP, TCPConnectWrap, ShutdownWrap, kReadBytesOrError } = runtime();
   const others: readonly (readonly [Partial<Runtime>, RegExp])[] = [
     [{ kReadBytesOrError: kReadBytesOrError + 1 }, /expected what was written/],
     [{ TCP: class extends TCP {} }, /expected a handle that is accepted/],
     [{ streamBaseState: new Int32Array(8) }, /expected what was written/],
+    [{ ShutdownWrap: unowned(ShutdownWrap) }, /expected a callback's own this/],
+    [{ TCPConnectWrap: unowned(TCPConnectWrap) }, /expected a callback's own this/],
   ];
   for (const [other, problem] of others) {
     t.regex((await tryHandles({ ...runtime(), ...other }, systemClock)) ?? 'none', problem);
+  }
+});
+
+type Call = (...values: unknown[]) => unknown;
+
+/** What would change a call, and what the trial says of it. */
+const CHANGED_CALLS: readonly (readonly [keyof TcpHandle, (call: Call) => Call, RegExp])[] = [
+  ['connect6', () => () => -1, /^as expected$/],
+  ['connect6', () => () => true, /expected connect6/],
+  [
+    'connect6',
+    (call) =>
+      (_request, ...target) =>
+        call(new (runtime().TCPConnectWrap)(), ...target),
+    /the end of connect6/,
+  ],
+  [
+    'writeBuffer',
+    (call) =>
+      (...values) =>
+        always(call(...values)),
+    /expected a write that fails/,
+  ],
+];
+
+function always(result: unknown): unknown {
+  return typeof result === 'number' ? 0 : result;
+}
+
+test.serial('calls that are not as expected are found out', async (t) => {
+  const prototype = runtime().TCP.prototype as Record<string, Call>;
+  for (const [name, change, problem] of CHANGED_CALLS) {
+    const found = prototype[name];
+    if (found === undefined) throw new Error(`expected ${name}`);
+    prototype[name] = function (this: TcpHandle, ...values: unknown[]) {
+      return change(found.bind(this))(...values);
+    };
+    const said = await tryHandles(runtime(), systemClock).finally(() => (prototype[name] = found));
+    t.regex(said ?? 'as expected', problem);
   }
 });
 
@@ -45,6 +106,20 @@ test.serial('one flag turns them off', async (t) => {
   await choosePlaintextIo('documented', { clock: systemClock, logger });
   t.is(chosenHandles(), undefined);
   t.deepEqual(of('plaintext-io'), []);
+});
+
+test.serial('a Node.js without writes without a request is refused before it is tried', (t) => {
+  const found = Object.getOwnPropertyDescriptor(process, 'binding');
+  const binding = found?.value as ((name: string) => object) | undefined;
+  if (found === undefined || binding === undefined) throw new Error('expected a way to shut');
+  const without = (name: string): object => ({
+    ...binding.call(process, name),
+    kLastWriteErr: undefined,
+  });
+  t.teardown(() => Object.defineProperty(process, 'binding', found));
+  t.truthy(findRuntime());
+  Object.defineProperty(process, 'binding', { value: without, configurable: true });
+  t.is(findRuntime(), undefined);
 });
 
 test.serial('a Node.js without them takes the documented way, and says so once', async (t) => {
