@@ -19,10 +19,11 @@ export interface PlaintextStream extends ByteStream, ConnectionEnd, DescriptorHo
 }
 
 /**
- * A plaintext connection that was accepted: half-open capable, and unread. It is taken once, as a stream or as a socket. It emits 'close' when its descriptor is closed.
+ * A plaintext connection that was accepted: half-open capable, and unread. It is taken once, as a stream or as a socket.
+ * It emits 'close' when its descriptor is closed.
  */
 export interface AcceptedConnection extends DescriptorHolder {
-  /** IP address of the client; undefined when it has left. */
+  /** IP address of the client; undefined when it had left before the first question for it. */
   readonly remoteAddress: string | undefined;
   /** For questions to the system; undefined when it is closed. */
   readonly descriptor: number | undefined;

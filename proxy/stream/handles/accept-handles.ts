@@ -1,10 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { ignoreError } from '../../../common/ignored.ts';
-import type {
-  AcceptedConnection,
-  PlaintextStream,
-  PlaintextStreamOptions,
-} from '../plaintext-stream.ts';
+import type { AcceptedConnection, PlaintextStreamOptions } from '../plaintext-stream.ts';
 import { resetSocket } from '../reset-socket.ts';
 import { HandleStream } from './handle-stream.ts';
 import { handleOf, type Runtime, type SocketName, socketOf, type TcpHandle } from './runtime.ts';
@@ -37,6 +33,8 @@ class AcceptedHandle implements AcceptedConnection {
   #onClosed: (() => void)[] = [];
   #stream: HandleStream | undefined;
   #socket: Socket | undefined;
+  /** Asked for once: the system has it no more when the handle is closed. */
+  #remoteAddress: string | undefined;
 
   constructor(runtime: Runtime, handle: TcpHandle) {
     this.#runtime = runtime;
@@ -44,8 +42,11 @@ class AcceptedHandle implements AcceptedConnection {
   }
 
   get remoteAddress(): string | undefined {
-    const name: SocketName = {};
-    return this.#handle.getpeername(name) === 0 ? name.address : undefined;
+    if (this.#remoteAddress === undefined) {
+      const name: SocketName = {};
+      if (this.#handle.getpeername(name) === 0) this.#remoteAddress = name.address;
+    }
+    return this.#remoteAddress;
   }
 
   get descriptor(): number | undefined {
@@ -57,11 +58,8 @@ class AcceptedHandle implements AcceptedConnection {
     return this.descriptor === undefined;
   }
 
-  stream(options?: PlaintextStreamOptions): PlaintextStream {
-    return this.#streamWith(options);
-  }
-
-  #streamWith(options?: PlaintextStreamOptions): HandleStream {
+  stream(options?: PlaintextStreamOptions): HandleStream {
+    if (this.#stream !== undefined || this.#socket !== undefined) throw takenBefore();
     const stream = new HandleStream(this.#runtime, this.#handle, options);
     this.#stream = stream;
     this.#taken(stream);
@@ -70,6 +68,7 @@ class AcceptedHandle implements AcceptedConnection {
 
   socket(): Socket {
     if (this.#socket !== undefined) return this.#socket;
+    if (this.#stream !== undefined) throw takenBefore();
     const socket = socketOf(this.#handle);
     socket.on('error', ignoreError);
     this.#socket = socket;
@@ -84,7 +83,7 @@ class AcceptedHandle implements AcceptedConnection {
 
   reset(): void {
     if (this.#socket !== undefined) resetSocket(this.#socket);
-    else (this.#stream ?? this.#streamWith()).reset();
+    else (this.#stream ?? this.stream()).reset();
   }
 
   once(event: 'close', listener: () => void): void {
@@ -92,4 +91,9 @@ class AcceptedHandle implements AcceptedConnection {
     if (taker === undefined) this.#onClosed.push(listener);
     else taker.once(event, listener);
   }
+}
+
+/** Two that read one handle: a mistake of the program. */
+function takenBefore(): Error {
+  return new Error('the connection was taken before');
 }

@@ -134,7 +134,10 @@ export function handleOf(owner: net.Socket | net.Server): unknown {
   return (owner as { readonly _handle?: unknown })._handle;
 }
 
-/** Makes a socket of Node.js from a handle that is not read yet, with the options by which `net.Server` does so itself. */
+/**
+ * Makes a socket of Node.js from a handle that is not read yet and has `setNoDelay` already, with the options by which
+ * `net.Server` does so itself, and what it marks.
+ */
 export function socketOf(handle: TcpHandle): net.Socket {
   const options = {
     handle,
@@ -142,6 +145,7 @@ export function socketOf(handle: TcpHandle): net.Socket {
     pauseOnCreate: true,
     readable: true,
     writable: true,
+    noDelay: true,
   };
   return new net.Socket(options as object);
 }

@@ -8,10 +8,12 @@ import { choosePlaintextIo, chosenHandles } from '../../../proxy/stream/handles/
 import { connectHandle } from '../../../proxy/stream/handles/connect-handle.ts';
 import {
   findRuntime,
+  handleOf,
   type Runtime,
   type TcpHandle,
 } from '../../../proxy/stream/handles/runtime.ts';
 import { tryHandles } from '../../../proxy/stream/handles/try-handles.ts';
+import { socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { freePort } from '../../helpers/machine/free-port.ts';
@@ -166,6 +168,28 @@ test('an accepted handle becomes a socket, which who waits for its end hears of'
   t.is((await within('the answer', answer)).toString(), 'answer');
   await within('the end', ended);
   t.true(connection.isClosed);
+  t.is(connection.remoteAddress, '127.0.0.1');
+});
+
+test('a socket that was a handle knows that nothing of it is delayed', async (t) => {
+  const { accepted: connection } = await accepted(t);
+  const socket = connection.socket();
+  let calls = 0;
+  (handleOf(socket) as TcpHandle).setNoDelay = () => {
+    calls += 1;
+    return 0;
+  };
+  new Listener(socketStream(socket));
+  t.is(calls, 0);
+});
+
+test('an accepted handle is not taken twice', async (t) => {
+  const [{ accepted: one }, { accepted: other }] = [await accepted(t), await accepted(t)];
+  one.stream();
+  t.throws(() => one.socket(), { message: /taken before/ });
+  t.throws(() => one.stream(), { message: /taken before/ });
+  other.socket();
+  t.throws(() => other.stream(), { message: /taken before/ });
 });
 
 for (const taken of ['nothing', 'a stream', 'a socket'] as const) {
