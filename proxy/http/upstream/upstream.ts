@@ -144,6 +144,7 @@ export class Upstream implements ConnectionPool, PlaceLender {
   available(connection: PooledConnection): void {
     // It would be cut off in the middle of a request.
     if (connection.isLeaving) return this.#end(connection);
+    if (connection.limit === 0 && !connection.isOver) return this.#retire(connection);
     this.#countPlaces();
     for (const [waiter, account] of this.#waiters) {
       // Of HTTP/1, one is being made for each.
@@ -301,6 +302,16 @@ export class Upstream implements ConnectionPool, PlaceLender {
     this.#dialForWaiters();
   }
 
+  /**
+   * The server takes no request on it, for now or for good (RFC 9113 section 5.1.2): another one may take its place. Where it
+   * carries nothing it was dialled in vain, which those who wait are told, so that they have none dialled in vain again at once.
+   */
+  #retire(connection: PooledConnection): void {
+    if (connection.isUnused) this.#failed(TAKES_NOTHING);
+    this.#end(connection);
+    this.#dialForWaiters();
+  }
+
   // Keeping.
 
   #keep(connection: PooledConnection): void {
@@ -345,6 +356,9 @@ export class Upstream implements ConnectionPool, PlaceLender {
 
 /** The caller gave up. */
 const CANCELLED = new Error('no request waits for the connection any more');
+const TAKES_NOTHING = new Error(
+  'expected a server that takes requests, got SETTINGS_MAX_CONCURRENT_STREAMS of 0',
+);
 /** Made once: what it says is the same each time. */
 export const LATE = new Error(`there was no connection after ${CONNECT_TIMEOUT_MS / 1000} s`);
 

@@ -166,7 +166,7 @@ export class FakeClientExchange extends FakeExchange implements ClientExchange {
 /** A connection to a service, which is the test. */
 export class FakeConnection implements ClientConnection {
   capacity: number;
-  readonly limit: number;
+  limit: number;
   isIdle = true;
   isClosed = false;
   readonly exchanges: FakeClientExchange[] = [];
@@ -190,6 +190,13 @@ export class FakeConnection implements ClientConnection {
     const exchange = new FakeClientExchange(head, isWhole, receiver);
     this.exchanges.push(exchange);
     return exchange;
+  }
+
+  /** The server says how many requests it takes. */
+  allow(limit: number): void {
+    this.capacity = Math.max(0, this.capacity + limit - this.limit);
+    this.limit = limit;
+    this.observer.available();
   }
 
   /** The request is over, and there is room again. */
