@@ -197,15 +197,18 @@ export class Upstream implements ConnectionPool, PlaceLender {
     }
   }
 
-  /** Counts the places of HTTP/2 as servers have said, by the connection that takes least. */
+  /** Counts the places of HTTP/2 as servers have said; connections that are not there yet are taken for average ones. */
   #countPlaces(): void {
     if (!this.isShared) return;
-    let least = Infinity;
+    let known = 0;
+    let sum = 0;
     for (const { isOver, limit } of this.#connections) {
-      if (!isOver && limit !== undefined) least = Math.min(least, limit);
+      if (isOver || limit === undefined) continue;
+      known += 1;
+      sum += limit;
     }
     // Without a connection it is as it was last.
-    if (least === Infinity || !this.#shares.resize(MAX_SHARED * least)) return;
+    if (known === 0 || !this.#shares.resize(Math.floor((MAX_SHARED * sum) / known))) return;
     this.#serveQueued();
   }
 

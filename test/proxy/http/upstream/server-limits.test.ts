@@ -31,3 +31,18 @@ test('HTTP/2: a connection whose server takes no requests from the start is dial
   ask();
   t.is(dials.length, 2);
 });
+
+test('HTTP/2: a server that takes few requests leaves clients the places of the others', async (t) => {
+  const { ask, upstream, dials, connections, settle } = world({ isShared: true, capacity: 100 });
+  ask();
+  dials[0]?.connect();
+  await settle();
+  for (let at = 0; at < 16; at += 1) ask();
+  dials[1]?.connect();
+  await settle();
+  connections[1]?.allow(2);
+  const all = Array.from({ length: 1_000 }, () => ask('greedy'));
+  const placed = all.filter(({ connection }) => connection !== undefined).length;
+  // Of 16 connections with 51 requests each, less a tenth, half.
+  t.is(placed + upstream.waiting, 367);
+});
