@@ -53,7 +53,7 @@ export interface RequestHandlerOptions {
 const NOT_ALLOWED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 
 /**
- * Requests that one client may give up before their answers, over all of its connections: each is a reset for the
+ * Requests that one client may give up before the end of their answers, over all of its connections: each is a reset for the
  * service, or a connection to it that was begun in vain. Far more than browsers that leave pages.
  */
 const GIVEN_UP: Rate = { burst: 1_000, perSecond: 100 };
@@ -158,9 +158,7 @@ export class RequestHandler {
   readonly #done = (served: ServedRequest, request: ForwardedRequest): void => {
     this.#options.guard.run('gateway', () => {
       const { share } = served.owner;
-      if (share !== undefined && request.isGivenUp && request.status === 0) {
-        this.#givenUp.owe(share.holder, 1);
-      }
+      if (share !== undefined && request.isTakenBack) this.#givenUp.owe(share.holder, 1);
       served.owner.ended();
       this.#count(served, request);
     });

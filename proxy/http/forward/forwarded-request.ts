@@ -54,6 +54,8 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
   refusal: Refusal | undefined;
   /** True when the client went away, or took its request back. */
   isGivenUp = false;
+  /** True when its client ended what was under way for it: a request to a service, before or within the answer, or the wait for one. */
+  isTakenBack = false;
   /** True when a service's answer was broken off in its middle. */
   isCutShort = false;
   responseBytes = 0;
@@ -203,11 +205,14 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
     if (!this.#responseEnded || (isBroken && this.#body.hasEnded)) {
       this.isGivenUp = this.refusal === undefined;
     }
+    const isDone = this.#responseEnded && this.#body.hasEnded;
+    this.isTakenBack = !isDone && this.#tries?.isUnderWay === true;
     this.#over();
   }
 
   #giveUp(): void {
     this.isGivenUp = true;
+    this.isTakenBack = this.#tries?.isUnderWay === true;
     this.exchange.reset();
     this.#over();
   }

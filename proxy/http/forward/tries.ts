@@ -59,6 +59,11 @@ export class Tries implements PlaceWaiter {
     return this.#current?.isOpen === true ? this.#current : undefined;
   }
 
+  /** True while `cancel` ends something: a request that a service has not done with, or the wait for a connection. */
+  get isUnderWay(): boolean {
+    return this.#upstream !== undefined || this.open !== undefined;
+  }
+
   /** Asks the first service, or the next one. */
   next(): void {
     if (this.#isStopped) return;

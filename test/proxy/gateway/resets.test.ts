@@ -31,6 +31,7 @@ async function startService(t: ExecutionContext) {
       return;
     }
     state.asked += 1;
+    if (url === '/begun') response.write('some');
     const { session } = stream;
     stream.once('close', () => {
       state.resets += 1;
@@ -97,11 +98,13 @@ async function giveUp(
   many: number,
   state: { readonly asked: number; readonly resets: number },
   atOnce = 20,
+  path = '/',
 ): Promise<void> {
   for (let at = 0; at < many; at += atOnce) {
     const { asked, resets } = state;
-    const streams = Array.from({ length: atOnce }, () => session.request());
+    const streams = Array.from({ length: atOnce }, () => session.request({ ':path': path }));
     for (const stream of streams) stream.on('error', () => {});
+    if (path === '/begun') await Promise.all(streams.map(statusOf));
     await eventually('the service has them', () => state.asked >= asked + atOnce || undefined);
     for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
     await eventually('they are given up', () => state.resets >= resets + atOnce || undefined);
@@ -162,6 +165,15 @@ test('a client that gives up too many requests, over all of its connections, is 
   await eventually('the service has it', () => state.answer !== before || undefined);
   state.answer();
   t.is(await again, 200);
+});
+
+test('a request that is given up within its answer counts as well', async (t) => {
+  const { state, connect } = await world(t);
+  for (let at = 0; at < 6; at += 1) {
+    await giveUp(connect('127.0.0.1'), at < 5 ? 180 : 100, state, 20, '/begun');
+  }
+  t.is(await statusOf(connect('127.0.0.1').request({ ':path': '/begun' })), 503);
+  t.is(await statusOf(connect('127.0.0.9').request({ ':path': '/begun' })), 200);
 });
 
 test('a request that is given up while it waits for a connection counts as well', async (t) => {

@@ -33,6 +33,7 @@ test('heads, bodies and trailers go through, and each end gets its bytes back wh
   client.closeAs('ended');
   t.is(done.length, 1);
   t.like(request, { status: 201, requestBytes: 5, responseBytes: 6, isGivenUp: false, tries: 1 });
+  t.false(request.isTakenBack);
   t.is(request.refusal, undefined);
 });
 
@@ -68,8 +69,18 @@ for (const [when, begins] of [
     t.is(connection.exchanges.length, 1);
     t.is(done.length, 1);
     t.true(request.isGivenUp);
+    t.true(request.isTakenBack);
   });
 }
+
+test('a client that goes with its answer, but has not sent all of its body, resets what reads it', async (t) => {
+  const { reach } = forwardWorld();
+  const { client, service, request } = await reach(POST, false);
+  service.receiver.responded(responseHead({ status: 404 }), true);
+  client.closeAs('reset');
+  t.deepEqual(service.calls, ['reset']);
+  t.like(request, { isGivenUp: false, isTakenBack: true });
+});
 
 test('a client that gives up while the connection is made has it given up too', async (t) => {
   const { begin, signals, settle, connections, done } = forwardWorld();
