@@ -158,11 +158,16 @@ export class RequestHandler {
   readonly #done = (served: ServedRequest, request: ForwardedRequest): void => {
     this.#options.guard.run('gateway', () => {
       const { share } = served.owner;
-      if (share !== undefined && request.isTakenBack) this.#givenUp.owe(share.holder, 1);
+      if (share !== undefined && request.isTakenBack) this.#charge(share.holder);
       served.owner.ended();
       this.#count(served, request);
     });
   };
+
+  /** Not beyond ten seconds of the rate: neighbours behind the same address have to wait for that as well. */
+  #charge(holder: string): void {
+    if (this.#givenUp.left(holder) > -GIVEN_UP.burst) this.#givenUp.owe(holder, 1);
+  }
 
   #count(served: ServedRequest, request: ForwardedRequest): void {
     const { metrics, requestLog } = this.#options;
