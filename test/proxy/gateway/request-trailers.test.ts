@@ -77,7 +77,13 @@ test('trailers of a request are passed on, but for what a trailer may not say', 
 
 const ROUNDS = 25;
 const REQUESTS = 40;
+/** Of the service. */
 const CODES = [0, 2, 7, 8, 11];
+/**
+ * Of the client, without NO_ERROR: node:http2 closes a request with that only when its body is written, and where the
+ * session ends meanwhile it may write empty DATA for ever, until the memory is used up.
+ */
+const CLIENT_CODES = CODES.filter((code) => code !== 0);
 const SIZES = [1, 1_000, 70_000, 200_000, 400_000];
 
 test('resets and goodbyes at every moment, from both sides', async (t) => {
@@ -90,8 +96,8 @@ test('resets and goodbyes at every moment, from both sides', async (t) => {
     else if (way === 3) setImmediate(act);
     else setTimeout(act, below(6));
   };
-  const reset = (stream: Http2Stream): void =>
-    soon(() => stream.close(CODES[below(CODES.length)] ?? 0));
+  const reset = (stream: Http2Stream, codes: readonly number[]): void =>
+    soon(() => stream.close(codes[below(codes.length)] ?? 0));
   let isOver = false;
   const sayGoodbye = (session: Http2Session): void => {
     const way = below(4);
@@ -109,11 +115,11 @@ test('resets and goodbyes at every moment, from both sides', async (t) => {
       if (!stream.destroyed && !stream.closed) stream.respond({ ':status': 200 });
     };
     if (way === 0) return answerTrailers(stream);
-    if (way === 1) reset(stream);
+    if (way === 1) reset(stream, CODES);
     else begin();
     if (way === 2) return void stream.pipe(stream);
-    if (way === 3) stream.once('data', () => reset(stream));
-    if (way === 4) stream.on('end', () => reset(stream));
+    if (way === 3) stream.once('data', () => reset(stream, CODES));
+    if (way === 4) stream.on('end', () => reset(stream, CODES));
     stream.resume();
   };
   const connect = await world(t, onStream, sayGoodbye);
@@ -126,7 +132,7 @@ test('resets and goodbyes at every moment, from both sides', async (t) => {
       request.write(Buffer.alloc(SIZES[below(SIZES.length)] ?? 0));
       const way = below(7);
       if (way < 4) soon(() => request.end());
-      if (way >= 2) soon(() => reset(request));
+      if (way >= 2) soon(() => reset(request, CLIENT_CODES));
       request.resume();
       setTimeout(() => request.destroy(), 150).unref();
       await closed;
