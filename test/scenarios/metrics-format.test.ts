@@ -14,7 +14,7 @@ import { requires } from '../helpers/machine/requirements.ts';
 
 /** What every program of the project says about itself and its runtime. */
 const ABOUT_THE_PROCESS =
-  /^hauberk_(http_connections_refused_total|build_info|descriptors|budget_refusals_total|internal_errors_total)$/;
+  /^hauberk_(http_connections_refused_total|build_info|descriptors|budget_refusals_total|internal_errors_total|event_loop_turns_total|event_loop_busy_seconds_total)$/;
 
 requires('promtool')('the metrics of both programs are as a scraper wants them', async (t) => {
   const mesh = await startMesh(t);
