@@ -349,7 +349,7 @@ for (const [path, content] of [
     path,
     async (t, { page }) => {
       await page.locator(content).first().waitFor();
-      await page.getByText('Loading').waitFor({ state: 'detached' });
+      await page.getByText('Loading').first().waitFor({ state: 'detached' });
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme });
         t.deepEqual(await axeFindings(page), [], colorScheme);
