@@ -35,17 +35,29 @@ const MADV_DONTNEED = 4;
  */
 export function findUnmapCode(): UnmapCode | undefined {
   try {
-    const mappings = codeMappings(
-      readFileSync('/proc/self/maps', 'latin1'),
-      realpathSync(process.execPath),
-    );
+    const file = realpathSync(process.execPath);
+    const readMaps = (): string => readFileSync('/proc/self/maps', 'latin1');
+    // Throws where there is no /proc.
+    readMaps();
     const { functions } = process.getBuiltinModule('node:ffi').dlopen(null, {
       madvise: { return: 'int32', arguments: ['uint64', 'uint64', 'int32'] },
     });
     return () => {
-      for (const { start, bytes } of mappings) functions.madvise(start, bytes, MADV_DONTNEED);
+      // As they are now: V8 puts code of its own between these pages, which could not be read again.
+      for (const { start, bytes } of mappingsNow(readMaps, file)) {
+        functions.madvise(start, bytes, MADV_DONTNEED);
+      }
     };
   } catch {
     return undefined;
+  }
+}
+
+/** None where they cannot be read, as without a descriptor left: the code stays where it is. */
+function mappingsNow(readMaps: () => string, file: string): readonly Mapping[] {
+  try {
+    return codeMappings(readMaps(), file);
+  } catch {
+    return [];
   }
 }
