@@ -94,9 +94,15 @@ function readResults(file: string): BenchResults {
 }
 
 function list(): string {
-  const workloads = WORKLOADS.map(({ id, description }) => `  ${id.padEnd(18)}${description}\n`);
-  const peers = PEERS.map(({ id, title, install }) => `  ${id.padEnd(18)}${title}: ${install}\n`);
-  return `workloads:\n${workloads.join('')}peers:\n${peers.join('')}`;
+  const workloads = WORKLOADS.map(({ id, description }) => ({ id, text: description }));
+  const peers = PEERS.map(({ id, title, install }) => ({ id, text: `${title}: ${install}` }));
+  return `workloads:\n${renderNames(workloads)}peers:\n${renderNames(peers)}`;
+}
+
+/** A line for each, with their texts below each other. */
+function renderNames(named: readonly { readonly id: string; readonly text: string }[]): string {
+  const width = Math.max(...named.map(({ id }) => id.length)) + 2;
+  return named.map(({ id, text }) => `  ${id.padEnd(width)}${text}\n`).join('');
 }
 
 passToAll(nodeEnvironment(process.env));

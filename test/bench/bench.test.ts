@@ -13,6 +13,19 @@ import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
 const bench = (args: readonly string[], temporary: string): Promise<BenchRun> =>
   runBench('main.ts', args, temporary);
 
+test('workloads and peers are named with what they are, in columns', async (t) => {
+  await using temporary = await temporaryDirectory();
+  const { code, stdout } = await bench(['--list'], temporary.path);
+  t.is(code, 0);
+  const [, workloads = '', peers = ''] = stdout.split(/^(?:workloads|peers):\n/m);
+  for (const block of [workloads, peers]) {
+    const lines = block.trimEnd().split('\n');
+    const columns = lines.map((line) => /^ {2}\S+ {2,}(?=\S)/.exec(line)?.[0].length);
+    t.is(new Set(columns).size, 1, block);
+    t.not(columns[0], undefined);
+  }
+});
+
 requires('nginx', 'wrk', 'taskset').serial(
   'a workload is measured on our pair and on nginx',
   async (t) => {
