@@ -33,6 +33,9 @@ export type Admission =
       readonly rules?: readonly string[];
     };
 
+/** How a stream is refused. */
+export type Refusal = Omit<Admission & { readonly kind: 'refused' }, 'kind'>;
+
 /** Decides whether a stream is served. Policy comes first: a refused peer learns nothing of our ports. */
 export function admit(input: AdmissionInput): Admission {
   const { authority, decide, resolveExposure } = input;

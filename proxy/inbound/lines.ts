@@ -4,7 +4,7 @@ import type { HttpRequest } from '../../common/authorization/request-condition.t
 import { portOf } from '../metrics/peers.ts';
 import type { Termination } from '../policy/live-connections.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
-import type { Admission } from './admission.ts';
+import type { Refusal } from './admission.ts';
 import type { InboundContext } from './context.ts';
 
 /** An authority is of any length and content; the log takes this much of it. */
@@ -14,7 +14,7 @@ const MAX_LOGGED = 256;
 export function refuse(
   stream: IncomingStream,
   { logger, metrics, mayLog, budgetLines }: InboundContext,
-  { status, reason, why, rules }: Admission & { readonly kind: 'refused' },
+  { status, reason, why, rules }: Refusal,
 ): void {
   const peer = stream.peer.uri;
   metrics.connectionFailed('inbound', peer, reason, portOf(authorityOf(stream)));

@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import { Cancellation, type CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
-import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
+import type { ConnectionMetrics, ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { EarlyData } from '../tunnel/tunnel.ts';
 import type { Connected } from './connector.ts';
 import { EarlyBytes } from './early-bytes.ts';
-import { relay } from '../stream/relay.ts';
+import { relay, type RelayOutcome } from '../stream/relay.ts';
 import type { AcceptedConnection, PlaintextStream } from '../stream/plaintext-stream.ts';
 
 /** A connection of the application that is to be carried. */
@@ -47,14 +47,9 @@ export async function carry(
   const startedMs = clock.monotonicMs();
   try {
     for (let restarts = 0; ; restarts += 1) {
-      // Of its own: what waiting takes is not kept for the life of the connection.
-      const early = new EarlyBytes(app);
-      const { stream, endpoint, authority } = await patiently({ app, connect, early, clock });
-      const sent = early.accepted(stream);
-      metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
-      const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
-      const outcome = await relay(app, stream, connection.counters, connection.observer, sent);
-      connection.closed(outcome, (clock.monotonicMs() - startedMs) / 1000);
+      const { connection, ended } = await open({ app, connect, clock, metrics, startedMs });
+      const outcome = await ended;
+      connection.closed(outcome, secondsSince(startedMs, clock));
       if (outcome !== 'untouched') return;
       if (restarts >= MAX_RESTARTS) break;
     }
@@ -71,14 +66,39 @@ export async function carry(
 }
 
 /** A connection that no peer has accepted yet. */
-interface Opening extends Pick<CarryRequest, 'connect'> {
+interface Opening
+  extends Pick<CarryRequest, 'connect'>, Pick<CarryDependencies, 'clock' | 'metrics'> {
   readonly app: PlaintextStream;
-  readonly early: EarlyBytes;
-  readonly clock: MonotonicClock;
+  readonly startedMs: number;
+}
+
+/** A connection that is carried. */
+interface Carried {
+  readonly connection: Pick<ConnectionMetrics, 'closed'>;
+  readonly ended: Promise<RelayOutcome>;
+}
+
+/**
+ * Opens a stream and begins to carry. What was sent early is kept no longer than this takes: an async function keeps all that it
+ * has named for as long as it waits, which the one above does for the life of the connection.
+ */
+async function open(opening: Opening): Promise<Carried> {
+  const { app, clock, metrics, startedMs } = opening;
+  const early = new EarlyBytes(app);
+  const { stream, endpoint, authority } = await patiently(opening, early);
+  const sent = early.accepted(stream);
+  metrics.connected('outbound', secondsSince(startedMs, clock));
+  const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
+  const { counters, observer } = connection;
+  return { connection, ended: relay(app, stream, counters, observer, sent) };
+}
+
+function secondsSince(startedMs: number, clock: MonotonicClock): number {
+  return (clock.monotonicMs() - startedMs) / 1000;
 }
 
 /** Opens a stream, unless the application goes away first, or time runs out: then it throws TOO_LATE. */
-async function patiently({ app, connect, early, clock }: Opening): Promise<Connected> {
+async function patiently({ app, connect, clock }: Opening, early: EarlyBytes): Promise<Connected> {
   const giveUp = new Cancellation();
   // An error is followed by it.
   const onGone = (): void => giveUp.abort(GONE);

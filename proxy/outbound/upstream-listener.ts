@@ -60,9 +60,7 @@ export async function listenUpstream(
   const guarded = { guard, where: 'outbound', fields: { service } } as const;
   return await listenPlaintext(
     { name: 'upstream', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    async (connection) => {
-      await (dependencies.serveRouted(connection, target) ??
-        carry(connection, request, dependencies));
-    },
+    (connection) =>
+      dependencies.serveRouted(connection, target) ?? carry(connection, request, dependencies),
   );
 }

@@ -25,10 +25,15 @@ export class LiveConnections<Reason extends string> {
     policies.onChange(() => this.#reauthorizeAll());
   }
 
-  /** Adds one; returns the function that takes it out when it has ended. */
+  /** Adds one; returns the function that takes it out when it has ended, for who does not keep it. */
   add(connection: LiveConnection<Reason>): () => void {
     this.#connections.add(connection);
-    return () => void this.#connections.delete(connection);
+    return () => this.remove(connection);
+  }
+
+  /** Takes one out. */
+  remove(connection: LiveConnection<Reason>): void {
+    this.#connections.delete(connection);
   }
 
   #reauthorizeAll(): void {

@@ -90,20 +90,17 @@ export async function listenPlaintext(
     const refusal = { event: 'descriptors-used-up', listener: name, reason };
     lines(refusal, `refused a connection to the ${name} port: ${why}`);
   };
-  const served = async (connection: AcceptedConnection): Promise<void> => {
-    try {
-      await serve(connection);
-    } catch (error) {
-      guard.report(where, error);
-      connection.reset();
-    }
-  };
   const admit = (connection: AcceptedConnection): void => {
     const denied = descriptors.take(share);
     if (denied !== undefined) return refuseConnection(connection, denied);
     descriptors.charge(connection, share);
-    const ended = served(connection).finally(() => connections.delete(connection));
-    connections.set(connection, ended);
+    const forget = (): void => void connections.delete(connection);
+    const onMistake = (error: unknown): void => {
+      forget();
+      guard.report(where, error);
+      connection.reset();
+    };
+    connections.set(connection, serve(connection).then(forget, onMistake));
   };
   let accepted = 0;
   const onConnection = (connection: AcceptedConnection): void => {

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../common/clock.ts';
@@ -8,6 +11,7 @@ import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { AcceptedSocket } from '../../../proxy/stream/accepted-socket.ts';
 import { carry, type CarryRequest } from '../../../proxy/outbound/carry.ts';
 import type { Connected } from '../../../proxy/outbound/connector.ts';
+import type { EarlyData } from '../../../proxy/tunnel/tunnel.ts';
 import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
@@ -125,4 +129,30 @@ test('patience that ends before any peer has accepted is a timeout, and logged',
     (await carrying.metrics()).sum('hauberk_connections_failed_total', { reason: 'timeout' }),
     1,
   );
+});
+
+test('what was sent early is not kept for the life of the connection', async (t) => {
+  const { socket, application, ended } = await connection(t);
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const started = Promise.withResolvers<FakeStream>();
+  const early: WeakRef<EarlyData>[] = [];
+  const carried = carrier(async (_signal, sent) => {
+    const peer = new FakeStream((one) => started.resolve(one));
+    early.push(new WeakRef(sent));
+    sent.sendOn(peer);
+    while (peer.text === '') await nextTurn();
+    return { ...stream('ended'), stream: peer };
+  }).carry(socket);
+  application.write('GET / HTTP/1.1\r\n\r\n');
+  const peer = await started.promise;
+  // What a turn of the event loop has dereferenced lives until its end.
+  await nextTurn();
+  collectGarbage();
+  t.is(early.length, 1);
+  t.is(early[0]?.deref(), undefined);
+  peer.finish();
+  application.end();
+  await carried;
+  t.is(await ended, undefined);
 });

@@ -84,7 +84,10 @@ class Requests implements MessageHandler {
     if (this.#newest !== undefined) this.#newest.requestBytes += bytes;
   }
 
-  ended(): void {}
+  /** Not kept beyond its body: most connections wait for their next request for most of the time. */
+  ended(): void {
+    this.#newest = undefined;
+  }
 }
 
 class Responses implements MessageHandler {

@@ -35,8 +35,11 @@ const RESPONSE_HEAD = new Head(false);
 export class MessageReader {
   readonly #handler: MessageHandler;
   readonly #head: Head;
-  readonly #kept: KeptBytes;
-  readonly #chunked = new ChunkedBody();
+  readonly #memory: KeptMemory;
+  /** The first bytes of a head that is not whole. Most come in one piece. */
+  #kept: KeptBytes | undefined;
+  /** The body that is being read, if it is one. */
+  #chunked: ChunkedBody | undefined;
   #reading: 'head' | Exclude<Framing, 'none' | 'interim'> = 'head';
   #leftBytes = 0;
   /** Where in its lines a head that is kept was searched for its end so far. */
@@ -46,7 +49,7 @@ export class MessageReader {
   constructor(isRequest: boolean, memory: KeptMemory, handler: MessageHandler) {
     this.#handler = handler;
     this.#head = isRequest ? REQUEST_HEAD : RESPONSE_HEAD;
-    this.#kept = new KeptBytes(memory);
+    this.#memory = memory;
   }
 
   /** True while a body goes on until the connection ends. */
@@ -55,7 +58,8 @@ export class MessageReader {
   }
 
   release(): void {
-    this.#kept.clear();
+    this.#kept?.clear();
+    this.#kept = undefined;
   }
 
   /**
@@ -68,7 +72,10 @@ export class MessageReader {
     while (at < chunk.length) {
       switch (this.#reading) {
         case 'head':
-          at = this.#kept.length === 0 ? this.#readHead(chunk, at) : this.#readOn(chunk, at);
+          at =
+            this.#kept === undefined
+              ? this.#readHead(chunk, at)
+              : this.#readOn(this.#kept, chunk, at);
           break;
         case 'length':
           at = this.#readLength(chunk, at);
@@ -94,7 +101,8 @@ export class MessageReader {
     const end = this.#head.read(chunk, from);
     if (end === 0) {
       this.#line = 'begun';
-      return this.#keep(chunk, from);
+      this.#kept = new KeptBytes(this.#memory);
+      return this.#keep(this.#kept, chunk, from);
     }
     checkHeadBytes(end - from);
     this.#endHead();
@@ -102,17 +110,17 @@ export class MessageReader {
   }
 
   /** The rest of a head whose first bytes are kept. */
-  #readOn(chunk: Buffer, from: number): number {
-    const next = this.#keep(chunk, from);
+  #readOn(kept: KeptBytes, chunk: Buffer, from: number): number {
+    const next = this.#keep(kept, chunk, from);
     if (!this.#isHeadWhole) return next;
-    this.#head.read(this.#kept.bytes, 0);
-    this.#kept.clear();
+    this.#head.read(kept.bytes, 0);
+    this.release();
     this.#endHead();
     return next;
   }
 
   /** Keeps the bytes up to the end of the head, each of which is looked at once. */
-  #keep(chunk: Buffer, from: number): number {
+  #keep(kept: KeptBytes, chunk: Buffer, from: number): number {
     let at = from;
     let line = this.#line;
     this.#isHeadWhole = false;
@@ -125,7 +133,7 @@ export class MessageReader {
       } else line = byte === CR && line === 'empty' ? 'empty-cr' : 'begun';
     }
     this.#line = line;
-    this.#kept.append(chunk, from, at);
+    kept.append(chunk, from, at);
     return at;
   }
 
@@ -144,7 +152,7 @@ export class MessageReader {
         if (this.#leftBytes === 0) return this.#handler.ended();
         break;
       case 'chunked':
-        this.#chunked.begin();
+        this.#chunked = new ChunkedBody();
         break;
       case 'until-close':
       case 'opaque':
@@ -162,14 +170,17 @@ export class MessageReader {
   }
 
   #readChunked(chunk: Buffer, from: number): number {
-    const next = this.#chunked.read(chunk, from);
-    this.#handler.body(this.#chunked.dataBytes);
-    if (this.#chunked.isWhole) this.#endMessage();
+    const body = this.#chunked;
+    if (body === undefined) return chunk.length;
+    const next = body.read(chunk, from);
+    this.#handler.body(body.dataBytes);
+    if (body.isWhole) this.#endMessage();
     return next;
   }
 
   #endMessage(): void {
     this.#reading = 'head';
+    this.#chunked = undefined;
     this.#handler.ended();
   }
 }
