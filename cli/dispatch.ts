@@ -2,7 +2,7 @@ import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { redact } from '../common/redact.ts';
 import { nearestNames } from '../common/nearest-name.ts';
 import type { CliContext } from './cli-context.ts';
-import type { Command } from './commands/command-table.ts';
+import type { Command } from './command.ts';
 
 /** Finds the command that the arguments begin with and runs it on the rest. */
 export async function dispatch(commands: readonly Command[], context: CliContext): Promise<number> {

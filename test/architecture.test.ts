@@ -21,7 +21,7 @@ const ARCHITECTURE: Architecture = {
     dashboard: ['control-plane/dashboard/answers/', 'proto/gen/'],
     'control-plane': ['common/', 'proto/gen/'],
     // It measures the programs from outside; a fleet has an operator and speaks as sidecars do.
-    bench: ['common/', 'proto/gen/', 'cli/client.ts', 'cli/credential.ts'],
+    bench: ['common/', 'proto/gen/', 'cli/admin/client.ts', 'cli/admin/credential.ts'],
     common: ['proto/gen/', 'package.json'],
   },
   // Top layer first. Rooms of one line do not know each other.
@@ -67,7 +67,7 @@ const ARCHITECTURE: Architecture = {
     ],
     cli: [
       ['main.ts'],
-      ['dispatch.ts'],
+      ['dispatch.ts', 'command-table.ts'],
       ['commands/'],
       [
         'demo/',
@@ -80,8 +80,10 @@ const ARCHITECTURE: Architecture = {
         'status/',
         'bug-report/',
       ],
-      ['client*', 'output/', 'admin-settings.ts'],
-      ['credential.ts', 'cli-context.ts', 'described-command.ts', 'prompt.ts'],
+      ['names/'],
+      ['admin/'],
+      ['output/', 'command.ts', 'operator-file.ts'],
+      ['cli-context.ts'],
     ],
     bench: [
       ['main.ts', 'fleet/'],
@@ -102,7 +104,7 @@ const ARCHITECTURE: Architecture = {
       'control-plane/store/etcd/',
       'proxy/discovery/',
       'proxy/identity/',
-      'cli/client*',
+      'cli/admin/client.ts',
       'common/wire/',
       'bench/fleet/simulator/',
     ],

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { get, request as openRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { AdminClient } from '../../cli/client.ts';
+import type { AdminClient } from '../../cli/admin/client.ts';
 import { BenchError } from '../bench-error.ts';
 
 /** A page of the dashboard that is open in a browser, as far as the control plane sees it. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectAdmin, type AdminClient } from '../../cli/client.ts';
-import { readAdminCredential } from '../../cli/credential.ts';
+import { connectAdmin, type AdminClient } from '../../cli/admin/client.ts';
+import { readAdminCredential } from '../../cli/admin/credential.ts';
 import { startProcess, type BenchProcess } from '../lab/bench-process.ts';
 import { eventually } from '../lab/deadline.ts';
 import { cpuMs, residentBytes } from '../measure/process-usage.ts';

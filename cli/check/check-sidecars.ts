@@ -1,6 +1,6 @@
 import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import { isLoopback } from '../../common/network/ip-address.ts';
-import type { WorkloadInfo } from '../client.ts';
+import type { WorkloadInfo } from '../admin/client.ts';
 import { formatSpan } from '../output/relative-time.ts';
 import { checkPeers } from './check-peers.ts';
 import { count, failed, listNames, ok, warning, type Finding } from './finding.ts';

@@ -4,7 +4,7 @@ import type {
   ControlPlane,
   FederatedDomain,
 } from '../../proto/gen/hauberk/v1/admin.ts';
-import type { WorkloadInfo } from '../client.ts';
+import type { WorkloadInfo } from '../admin/client.ts';
 
 /** What the mesh says of itself, as the checks judge it. */
 export interface MeshFacts {

@@ -19,10 +19,10 @@ import {
 import { collectParts, hostFacts, outputOf, type Part } from '../bug-report/collect.ts';
 import { checkHost } from '../check/check-host.ts';
 import { readHostFacts } from '../check/host-facts.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import { ADMIN_SETTINGS } from '../admin/settings.ts';
 import type { CliContext } from '../cli-context.ts';
-import { type AdminClient, connectAnyAdmin, type WorkloadInfo } from '../client.ts';
-import { type AdminCredential, readAdminCredential } from '../credential.ts';
+import { type AdminClient, connectAnyAdmin, type WorkloadInfo } from '../admin/client.ts';
+import { type AdminCredential, readAdminCredential } from '../admin/credential.ts';
 import { formatJson } from '../output/json.ts';
 import { sidecarDocument } from '../status/sidecar-document.ts';
 import { collectTraffic } from '../traffic/collect.ts';

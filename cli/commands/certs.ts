@@ -2,13 +2,13 @@ import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { setting } from '../../common/config/settings.ts';
 import { integer, label, valueType, type ValueType } from '../../common/config/values.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import { ADMIN_SETTINGS } from '../admin/settings.ts';
 import type { CliContext } from '../cli-context.ts';
-import type { CertificateInfo, LogHead } from '../client.ts';
+import type { CertificateInfo, LogHead } from '../admin/client.ts';
 import { formatJson } from '../output/json.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { adminCommand, askControlPlane } from './admin-command.ts';
+import { adminCommand, askControlPlane } from '../admin/admin-command.ts';
 
 const HEADER = ['SERIAL', 'SERVICE', 'NAMESPACE', 'ISSUED', 'EXPIRES', 'PROOF'];
 

@@ -13,19 +13,19 @@ import { HauberkError } from '../../common/errors.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import type { CheckPeersResponse } from '../../proto/gen/hauberk/v1/admin.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import { ADMIN_SETTINGS } from '../admin/settings.ts';
 import { checkHost } from '../check/check-host.ts';
 import { checkMesh } from '../check/check-mesh.ts';
 import { failed, type Finding } from '../check/finding.ts';
 import { readHostFacts } from '../check/host-facts.ts';
 import type { MeshFacts } from '../check/mesh-facts.ts';
 import { formatFindings } from '../check/report.ts';
-import type { AdminClient } from '../client.ts';
+import type { AdminClient } from '../admin/client.ts';
 import type { CliContext } from '../cli-context.ts';
-import { readAdminCredential } from '../credential.ts';
+import { readAdminCredential } from '../admin/credential.ts';
 import { formatJson } from '../output/json.ts';
-import { askControlPlane } from './admin-command.ts';
-import { seenIdentities, unseenNames } from './unseen-names.ts';
+import { askControlPlane } from '../admin/admin-command.ts';
+import { seenIdentities, unseenNames } from '../names/unseen-names.ts';
 
 const settings = {
   host: switchSetting({

@@ -6,8 +6,8 @@ import { bashCompletion } from '../completion/bash.ts';
 import { completedCommands, nextWords } from '../completion/completed-words.ts';
 import { fishCompletion } from '../completion/fish.ts';
 import { zshCompletion } from '../completion/zsh.ts';
-import type { Command } from './command-table.ts';
-import { describeCommands } from './describe-commands.ts';
+import type { CliContext } from '../cli-context.ts';
+import { type Command, describeCommands } from '../command.ts';
 
 const SHELLS = new Map([
   ['bash', bashCompletion],
@@ -34,25 +34,18 @@ const spec: CommandSpec = {
   ],
 };
 
-/** `hauberk completion`, which completes these commands and itself. */
-export function completionCommand(others: readonly Command[]): Command {
-  const self: Command = {
-    words: 'completion',
-    purpose: 'print the completion script of a shell',
-    group: 'Operate',
-    run: (context) =>
-      runCommand(spec, context, async (_, [shell = '']) => {
-        const write = SHELLS.get(shell);
-        if (write === undefined) {
-          const sentence = `expected bash, zsh or fish, got ${JSON.stringify(shell)}`;
-          throw new ConfigError('argument-unexpected', sentence, {
-            hint: 'see hauberk completion --help',
-          });
-        }
-        const described = await describeCommands([...others, self], context);
-        context.stdout.write(write(completedCommands(described), nextWords(described)));
-        return EXIT_CODE.ok;
-      }),
-  };
-  return self;
+/** `hauberk completion`, which completes these commands. */
+export async function run(context: CliContext, commands: readonly Command[]): Promise<number> {
+  return await runCommand(spec, context, async (_, [shell = '']) => {
+    const write = SHELLS.get(shell);
+    if (write === undefined) {
+      const sentence = `expected bash, zsh or fish, got ${JSON.stringify(shell)}`;
+      throw new ConfigError('argument-unexpected', sentence, {
+        hint: 'see hauberk completion --help',
+      });
+    }
+    const described = await describeCommands(commands, context);
+    context.stdout.write(write(completedCommands(described), nextWords(described)));
+    return EXIT_CODE.ok;
+  });
 }

@@ -1,6 +1,6 @@
 import { switchSetting } from '../../common/config/settings.ts';
 import { dashboardUrl } from '../output/dashboard-url.ts';
-import { adminCommand } from './admin-command.ts';
+import { adminCommand } from '../admin/admin-command.ts';
 
 /** `hauberk dashboard` */
 export const run = adminCommand(

@@ -8,7 +8,7 @@ import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Route, ServicePort } from '../../common/routes/route.ts';
 import { pairEdges } from '../../common/wire/traffic/edge-pairs.ts';
-import type { AdminClient, WorkloadInfo } from '../client.ts';
+import type { AdminClient, WorkloadInfo } from '../admin/client.ts';
 import { fitTable, widthOf } from '../output/fit-table.ts';
 import { formatTable } from '../output/table.ts';
 import { detailTables } from '../status/detail-tables.ts';
@@ -17,17 +17,17 @@ import { sidecarDocument } from '../status/sidecar-document.ts';
 import { instanceTable } from '../status/sidecar-table.ts';
 import { collectTraffic, missingSentences } from '../traffic/collect.ts';
 import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../traffic/edge-report.ts';
-import { adminCommand, type AdminContext } from './admin-command.ts';
+import { adminCommand, type AdminContext } from '../admin/admin-command.ts';
 import {
   knownIdentities,
   reachabilityDocument,
   reachabilityRows,
   restSentence,
 } from './authz/reachability.ts';
-import { formatIdentity, identityOf, NAMESPACE, readName } from './name-arguments.ts';
+import { formatIdentity, identityOf, NAMESPACE, readName } from '../names/name-arguments.ts';
 import { routeDocument, routeTable } from './routes/report.ts';
 import { WINDOW } from './traffic/settings.ts';
-import { neverSeen, seenIdentities } from './unseen-names.ts';
+import { neverSeen, seenIdentities } from '../names/unseen-names.ts';
 
 const { from, to, secured, open, total, requests, success, failures, p99 } = EDGE_COLUMNS;
 const EDGES = [from, to, secured, open, total, requests, success, failures, p99];

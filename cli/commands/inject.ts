@@ -21,8 +21,8 @@ import type { Files } from '../compose/source/files.ts';
 import { loadProject } from '../compose/source/load-project.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
-import { imageTests } from './image-tests.ts';
-import { readOperatorFile } from './operator-file.ts';
+import { imageTests } from '../compose/image-tests.ts';
+import { readOperatorFile } from '../operator-file.ts';
 
 const settings = {
   project: setting(label.optional(), {

@@ -6,8 +6,8 @@ import { runCommand } from '../../common/config/run-command.ts';
 import type { CommandSpec } from '../../common/config/settings.ts';
 import { systemReason } from '../../common/errors.ts';
 import { manPages } from '../manual/man-page.ts';
-import type { Command } from './command-table.ts';
-import { describeCommands } from './describe-commands.ts';
+import type { CliContext } from '../cli-context.ts';
+import { type Command, describeCommands } from '../command.ts';
 
 const spec: CommandSpec = {
   name: 'hauberk manual',
@@ -23,25 +23,18 @@ const spec: CommandSpec = {
   ],
 };
 
-/** `hauberk manual`, which has pages of these commands and of itself. */
-export function manualCommand(others: readonly Command[]): Command {
-  const self: Command = {
-    words: 'manual',
-    purpose: 'write the manual pages',
-    group: 'Operate',
-    run: (context) =>
-      runCommand(spec, context, async (_, [folder = '']) => {
-        const pages = manPages(await describeCommands([...others, self], context));
-        try {
-          await mkdir(folder, { recursive: true });
-          for (const { file, text } of pages) await writeFile(path.join(folder, file), text);
-        } catch (cause) {
-          const sentence = `the manual pages cannot be written into ${folder}: ${systemReason(cause)}`;
-          throw new ConfigError('setting-invalid', sentence, { cause });
-        }
-        context.stdout.write(`${pages.length} manual pages are in ${folder}\n`);
-        return EXIT_CODE.ok;
-      }),
-  };
-  return self;
+/** `hauberk manual`, which has a page of each of these commands. */
+export async function run(context: CliContext, commands: readonly Command[]): Promise<number> {
+  return await runCommand(spec, context, async (_, [folder = '']) => {
+    const pages = manPages(await describeCommands(commands, context));
+    try {
+      await mkdir(folder, { recursive: true });
+      for (const { file, text } of pages) await writeFile(path.join(folder, file), text);
+    } catch (cause) {
+      const sentence = `the manual pages cannot be written into ${folder}: ${systemReason(cause)}`;
+      throw new ConfigError('setting-invalid', sentence, { cause });
+    }
+    context.stdout.write(`${pages.length} manual pages are in ${folder}\n`);
+    return EXIT_CODE.ok;
+  });
 }

@@ -15,12 +15,12 @@ import {
   type RouteChanges,
   routeChanges,
 } from '../../common/routes/route-changes.ts';
-import type { AdminClient, MeshConfigOutcome } from '../client.ts';
+import type { AdminClient, MeshConfigOutcome } from '../admin/client.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { adminCommand } from './admin-command.ts';
-import { readOperatorFile } from './operator-file.ts';
-import { seenIdentities, unseenNames } from './unseen-names.ts';
+import { adminCommand } from '../admin/admin-command.ts';
+import { readOperatorFile } from '../operator-file.ts';
+import { seenIdentities, unseenNames } from '../names/unseen-names.ts';
 
 /** `hauberk apply -f FILE` */
 export const apply = adminCommand(

@@ -1,10 +1,10 @@
 import { ConfigError } from '../../common/config/config-error.ts';
 import { switchSetting } from '../../common/config/settings.ts';
 import { isLabel } from '../../common/names.ts';
-import type { RevocationInfo, RevocationTarget } from '../client.ts';
+import type { RevocationInfo, RevocationTarget } from '../admin/client.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { adminCommand } from './admin-command.ts';
+import { adminCommand } from '../admin/admin-command.ts';
 
 /** `hauberk revoke` */
 export const revoke = adminCommand(

@@ -1,7 +1,7 @@
 import { setting, listSetting, switchSetting } from '../../common/config/settings.ts';
 import { choice, durationSeconds, integer, label } from '../../common/config/values.ts';
 import { listenForInterrupt } from '../../common/process/interrupt.ts';
-import type { AdminClient } from '../client.ts';
+import type { AdminClient } from '../admin/client.ts';
 import { widthOf } from '../output/fit-table.ts';
 import { clipLines, createLiveView } from '../output/live-view.ts';
 import { controlPlaneDocument, controlPlaneTable } from '../status/control-plane-report.ts';
@@ -14,8 +14,8 @@ import {
 import { sidecarDocument } from '../status/sidecar-document.ts';
 import { sidecarTable } from '../status/sidecar-table.ts';
 import { watch } from '../status/watch.ts';
-import { adminCommand, askControlPlane } from './admin-command.ts';
-import { caller } from './name-arguments.ts';
+import { adminCommand, askControlPlane } from '../admin/admin-command.ts';
+import { caller } from '../names/name-arguments.ts';
 import { federatedDocument, federationComplaints } from './bundle/report.ts';
 
 const NOT_ENCRYPTED =

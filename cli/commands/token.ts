@@ -3,7 +3,7 @@ import { durationSeconds, integer, label } from '../../common/config/values.ts';
 import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { adminCommand } from './admin-command.ts';
+import { adminCommand } from '../admin/admin-command.ts';
 
 const YEAR_SECONDS = 365 * 86_400;
 

@@ -1,6 +1,6 @@
 import { flagName, type CommandSpec, type Setting } from '../../common/config/settings.ts';
 import { choicesOf } from '../../common/config/values.ts';
-import type { DescribedCommand } from '../described-command.ts';
+import type { DescribedCommand } from '../command.ts';
 
 /** What follows a flag: a name in the file system, one of some words, or what only the user knows. */
 export type FlagValue = 'none' | 'file' | 'directory' | 'any' | readonly string[];

@@ -7,7 +7,7 @@ import {
 import { defaultHelp } from '../../common/config/flags.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { SOFTWARE_VERSION } from '../../common/process/version.ts';
-import type { DescribedCommand } from '../described-command.ts';
+import type { DescribedCommand } from '../command.ts';
 
 /** A manual page: the name of its file, and its text in the language of man(7). */
 export interface ManPage {

@@ -1,6 +1,6 @@
 import { formatHostPort } from '../../common/network/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
-import type { WorkloadInfo } from '../client.ts';
+import type { WorkloadInfo } from '../admin/client.ts';
 import { formatTable } from '../output/table.ts';
 
 /** What is out of the ordinary with these sidecars, a table for each kind, with an empty line before it. */

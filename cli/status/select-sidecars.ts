@@ -1,6 +1,6 @@
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { ServiceName } from '../../proto/gen/hauberk/v1/identity.ts';
-import type { WorkloadInfo } from '../client.ts';
+import type { WorkloadInfo } from '../admin/client.ts';
 
 /** Negative when the first comes before the second; 0 leaves it to their names. */
 type Compare = (a: WorkloadInfo, b: WorkloadInfo) => number;

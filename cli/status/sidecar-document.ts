@@ -1,5 +1,5 @@
 import { NO_REPORT } from '../../common/wire/report.ts';
-import type { WorkloadInfo } from '../client.ts';
+import type { WorkloadInfo } from '../admin/client.ts';
 import { toTimestamp } from '../output/relative-time.ts';
 
 /** A sidecar as `--json` prints it; docs/json-output.md describes it. */

@@ -1,6 +1,6 @@
 import { formatHostPort } from '../../common/network/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
-import type { WorkloadInfo } from '../client.ts';
+import type { WorkloadInfo } from '../admin/client.ts';
 import { fitTable, type Column } from '../output/fit-table.ts';
 import { formatSpan } from '../output/relative-time.ts';
 

@@ -1,7 +1,7 @@
 import { addTraffic, edgeKey, noTraffic } from '../../common/wire/traffic/edge-sums.ts';
 import type { ServiceEdge, WatchTrafficResponse } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { ServiceName } from '../../proto/gen/hauberk/v1/identity.ts';
-import type { AdminClient } from '../client.ts';
+import type { AdminClient } from '../admin/client.ts';
 
 /** What was seen in a window of time. */
 export interface CollectedTraffic {

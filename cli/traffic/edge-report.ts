@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { figuresOf, type Edge, type EdgeFigures } from '../../common/wire/traffic/edge-pairs.ts';
 import type { Column } from '../output/fit-table.ts';
 import { formatBytes, formatRate, formatSeconds, formatShare } from './figures.ts';
-import { shortName } from './names.ts';
+import { shortName } from '../names/short-name.ts';
 
 /** An edge with its figures, and names as people write them. */
 export interface EdgeRow extends EdgeFigures {

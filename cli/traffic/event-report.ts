@@ -1,7 +1,7 @@
 import type { TappedEvent } from '../../proto/gen/hauberk/v1/admin.ts';
 import { toTimestamp } from '../output/relative-time.ts';
 import { formatSeconds } from './figures.ts';
-import { shortName } from './names.ts';
+import { shortName } from '../names/short-name.ts';
 
 /** An event in one line: `12:00:01.250 web.shop -> api.shop:8080 GET /x 200 12ms`. */
 export function eventLine({ spiffeId, event }: TappedEvent, trustDomain: string): string {

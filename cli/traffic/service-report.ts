@@ -2,7 +2,7 @@ import { figuresOf, type EdgeFigures } from '../../common/wire/traffic/edge-pair
 import { addTraffic } from '../../common/wire/traffic/edge-sums.ts';
 import type { ServiceEdge } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
-import { shortName } from './names.ts';
+import { shortName } from '../names/short-name.ts';
 
 /** What a service is asked, by all of its callers. */
 export interface ServiceRow extends EdgeFigures {

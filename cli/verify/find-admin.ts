@@ -1,5 +1,9 @@
 import { toPem } from '../../common/pki/pem.ts';
-import { type AdminCredential, parseAdminCredential, readAdminCredential } from '../credential.ts';
+import {
+  type AdminCredential,
+  parseAdminCredential,
+  readAdminCredential,
+} from '../admin/credential.ts';
 import type { ProbeTask } from './agent/agent-task.ts';
 import { containerOf } from './find-namespace.ts';
 import { runProgram } from './run-program.ts';

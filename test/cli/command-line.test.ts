@@ -5,7 +5,7 @@ import { mkdtemp, mkdir, copyFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { COMMANDS } from '../../cli/commands/command-table.ts';
+import { COMMANDS } from '../../cli/command-table.ts';
 import { dispatch } from '../../cli/dispatch.ts';
 import { systemClock } from '../../common/clock.ts';
 import { within } from '../helpers/deadline.ts';

@@ -1,6 +1,6 @@
 /** A variable that nobody knows is named at the start; the list of the known ones is complete. */
 import test from 'ava';
-import { COMMANDS } from '../../cli/commands/command-table.ts';
+import { COMMANDS } from '../../cli/command-table.ts';
 import { systemClock } from '../../common/clock.ts';
 import { KNOWN_VARIABLES } from '../../common/config/known-variables.ts';
 import { variableName } from '../../common/config/settings.ts';

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { imageTests } from '../../cli/commands/image-tests.ts';
+import { imageTests } from '../../cli/compose/image-tests.ts';
 import { builtTest } from '../../cli/compose/read/dockerfile.ts';
 import { dockerEngine } from '../helpers/docker/docker-engine.ts';
 import { BASE_IMAGE } from '../helpers/docker/base-image.ts';

@@ -1,8 +1,8 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { connectAdmin, type AdminClient } from '../../cli/client.ts';
-import { readAdminCredential, type AdminCredential } from '../../cli/credential.ts';
+import { connectAdmin, type AdminClient } from '../../cli/admin/client.ts';
+import { readAdminCredential, type AdminCredential } from '../../cli/admin/credential.ts';
 import { createGuard } from '../../common/guard.ts';
 import type { Clock } from '../../common/clock.ts';
 import { createCsr } from '../../common/pki/csr.ts';

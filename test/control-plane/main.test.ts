@@ -5,8 +5,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { readAdminCredential } from '../../cli/credential.ts';
-import { connectAdmin } from '../../cli/client.ts';
+import { readAdminCredential } from '../../cli/admin/credential.ts';
+import { connectAdmin } from '../../cli/admin/client.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import { createChannel } from '../../common/rpc/channel.ts';

@@ -1,6 +1,6 @@
 /** The tables of docs/configuration.md say what the programs' settings say, and nothing else. */
 import test from 'ava';
-import { ADMIN_SETTINGS } from '../../cli/admin-settings.ts';
+import { ADMIN_SETTINGS } from '../../cli/admin/settings.ts';
 import { flagName, variableName } from '../../common/config/settings.ts';
 import type { Setting, SettingsTable } from '../../common/config/settings.ts';
 import { controlPlaneSettings } from '../../control-plane/config/config.ts';

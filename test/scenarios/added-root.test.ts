@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { readAdminCredential } from '../../cli/credential.ts';
+import { readAdminCredential } from '../../cli/admin/credential.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import { toPem } from '../../common/pki/pem.ts';
 import { createChannel } from '../../common/rpc/channel.ts';

@@ -6,8 +6,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { connectAdmin } from '../../cli/client.ts';
-import { readAdminCredential } from '../../cli/credential.ts';
+import { connectAdmin } from '../../cli/admin/client.ts';
+import { readAdminCredential } from '../../cli/admin/credential.ts';
 import { createGuard } from '../../common/guard.ts';
 import { systemClock, type Clock } from '../../common/clock.ts';
 import { ISSUER_LIFETIME_MS } from '../../common/pki/lifetimes.ts';

@@ -5,8 +5,8 @@
  */
 import { randomInt, X509Certificate } from 'node:crypto';
 import test from 'ava';
-import { connectAdmin, type AdminClient } from '../../cli/client.ts';
-import { readAdminCredential, type AdminCredential } from '../../cli/credential.ts';
+import { connectAdmin, type AdminClient } from '../../cli/admin/client.ts';
+import { readAdminCredential, type AdminCredential } from '../../cli/admin/credential.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { parseJoinToken } from '../../common/pki/join-token.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';

@@ -3,7 +3,7 @@ import type {
   EnforcerDecision,
 } from '../../../common/authorization/explain-access.ts';
 import { formatHostPort } from '../../../common/network/listen.ts';
-import type { WorkloadInfo } from '../../client.ts';
+import type { WorkloadInfo } from '../../admin/client.ts';
 import { formatTable } from '../../output/table.ts';
 
 /** A verdict as `--json` prints it: null where it is not the same everywhere, or not known. */

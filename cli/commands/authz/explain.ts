@@ -11,7 +11,7 @@ import { setting } from '../../../common/config/settings.ts';
 import { readStoredMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { routeTable } from '../../../common/routes/route-table.ts';
 import type { ServicePort } from '../../../common/routes/route.ts';
-import { adminCommand } from '../admin-command.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 import { endpointDocument, endpointTable, verdictDocument } from './endpoints.ts';
 import {
   askedRequest,
@@ -20,8 +20,14 @@ import {
   requestText,
   requestVerdict,
 } from './request.ts';
-import { caller, servicePort, formatIdentity, identityOf, NAMESPACE } from '../name-arguments.ts';
-import { neverSeen, seenIdentities } from '../unseen-names.ts';
+import {
+  caller,
+  servicePort,
+  formatIdentity,
+  identityOf,
+  NAMESPACE,
+} from '../../names/name-arguments.ts';
+import { neverSeen, seenIdentities } from '../../names/unseen-names.ts';
 
 /** `hauberk authz explain` */
 export const run = adminCommand(

@@ -2,9 +2,9 @@ import type { Identity } from '../../../common/authorization/decide.ts';
 import { describeAccess } from '../../../common/authorization/describe-access.ts';
 import { isPerRequest } from '../../../common/authorization/explain-access.ts';
 import type { Reachability } from '../../../common/authorization/who-can-reach.ts';
-import type { WorkloadInfo } from '../../client.ts';
+import type { WorkloadInfo } from '../../admin/client.ts';
 import { endpointDocument, verdictDocument } from './endpoints.ts';
-import { formatIdentity } from '../name-arguments.ts';
+import { formatIdentity } from '../../names/name-arguments.ts';
 
 /** What is known of a mesh besides its policy. */
 interface ReachabilityContext {

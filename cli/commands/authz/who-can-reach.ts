@@ -4,15 +4,20 @@ import { ConfigError } from '../../../common/config/config-error.ts';
 import { readStoredMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { switchSetting } from '../../../common/config/settings.ts';
 import { formatTable } from '../../output/table.ts';
-import { adminCommand } from '../admin-command.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 import {
   knownIdentities,
   reachabilityDocument,
   reachabilityRows,
   restSentence,
 } from './reachability.ts';
-import { formatIdentity, identityOf, NAMESPACE, readServicePort } from '../name-arguments.ts';
-import { neverSeen, seenIdentities } from '../unseen-names.ts';
+import {
+  formatIdentity,
+  identityOf,
+  NAMESPACE,
+  readServicePort,
+} from '../../names/name-arguments.ts';
+import { neverSeen, seenIdentities } from '../../names/unseen-names.ts';
 
 const HEADER = ['CALLER', 'KNOWN', 'WHY'];
 

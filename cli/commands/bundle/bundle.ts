@@ -1,7 +1,7 @@
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { setting } from '../../../common/config/settings.ts';
 import { filePath, text, trustDomain } from '../../../common/config/values.ts';
-import { adminCommand } from '../admin-command.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 import {
   bundleDocument,
   bundleReport,
@@ -9,7 +9,7 @@ import {
   federatedReport,
   federationComplaints,
 } from './report.ts';
-import { readOperatorFile } from '../operator-file.ts';
+import { readOperatorFile } from '../../operator-file.ts';
 
 /** `hauberk bundle list` */
 export const listBundle = adminCommand(

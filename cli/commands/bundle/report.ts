@@ -1,5 +1,5 @@
 import type { FederatedDomain } from '../../../proto/gen/hauberk/v1/admin.ts';
-import type { BundleInfo } from '../../client.ts';
+import type { BundleInfo } from '../../admin/client.ts';
 import { formatMoment, formatSpan, toTimestamp } from '../../output/relative-time.ts';
 import { formatTable } from '../../output/table.ts';
 

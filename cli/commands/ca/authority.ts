@@ -1,7 +1,7 @@
 import { switchSetting } from '../../../common/config/settings.ts';
-import { adminCommand } from '../admin-command.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 import { authorityDocument, authorityReport } from './report.ts';
-import { readOperatorFile } from '../operator-file.ts';
+import { readOperatorFile } from '../../operator-file.ts';
 
 /** `hauberk ca status` */
 export const authorityStatus = adminCommand(

@@ -2,10 +2,10 @@ import { type CommandSpec, setting, switchSetting } from '../../../common/config
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { runCommand } from '../../../common/config/run-command.ts';
 import { durationSeconds } from '../../../common/config/values.ts';
-import { ADMIN_SETTINGS } from '../../admin-settings.ts';
+import { ADMIN_SETTINGS } from '../../admin/settings.ts';
 import type { CliContext } from '../../cli-context.ts';
 import type { Authority } from '../../../proto/gen/hauberk/v1/admin.ts';
-import { askControlPlane } from '../admin-command.ts';
+import { askControlPlane } from '../../admin/admin-command.ts';
 import { authorityDocument } from './report.ts';
 import { watchRotation } from './watch.ts';
 

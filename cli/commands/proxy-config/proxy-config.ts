@@ -1,9 +1,9 @@
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { listSetting } from '../../../common/config/settings.ts';
 import { choice } from '../../../common/config/values.ts';
-import type { AdminClient, WorkloadInfo } from '../../client.ts';
-import { adminCommand } from '../admin-command.ts';
-import { readName } from '../name-arguments.ts';
+import type { AdminClient, WorkloadInfo } from '../../admin/client.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
+import { readName } from '../../names/name-arguments.ts';
 import { SECTIONS, stateDocument, stateText } from './report.ts';
 
 /** `hauberk proxy-config INSTANCE` */

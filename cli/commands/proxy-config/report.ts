@@ -8,7 +8,7 @@ import type {
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { formatMoment, formatSpan, toTimestamp } from '../../output/relative-time.ts';
 import { formatTable } from '../../output/table.ts';
-import { shortName } from '../../traffic/names.ts';
+import { shortName } from '../../names/short-name.ts';
 import { routeTable } from '../routes/report.ts';
 
 /** Parts of what a sidecar believes, in the order in which they are shown. */

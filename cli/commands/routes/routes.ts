@@ -1,6 +1,6 @@
 import { enforcersAt } from '../../../common/authorization/enforcers-at.ts';
 import { readStoredMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
-import { adminCommand } from '../admin-command.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 import { routeDocument, routeTable, type CountEndpoints } from './report.ts';
 
 /** `hauberk routes` */

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import { pairEdges } from '../../../common/wire/traffic/edge-pairs.ts';
 import { fitTable, widthOf } from '../../output/fit-table.ts';
 import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../../traffic/edge-report.ts';
-import { adminCommand } from '../admin-command.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 import { collectWindow, WINDOW_SETTINGS } from './settings.ts';
 
 const { from, to, secured, open, total, requests, success, failures } = EDGE_COLUMNS;

@@ -3,9 +3,9 @@ import { listSetting, setting, type SettingsOf } from '../../../common/config/se
 import { durationSeconds } from '../../../common/config/values.ts';
 import { listenForInterrupt } from '../../../common/process/interrupt.ts';
 import type { ServiceName } from '../../../proto/gen/hauberk/v1/identity.ts';
-import type { AdminClient } from '../../client.ts';
+import type { AdminClient } from '../../admin/client.ts';
 import { collectTraffic, missingSentences, type CollectedTraffic } from '../../traffic/collect.ts';
-import { caller, NAMESPACE, type NameArgument } from '../name-arguments.ts';
+import { caller, NAMESPACE, type NameArgument } from '../../names/name-arguments.ts';
 
 /** Whose traffic a command is about, and over how long. */
 export const TRAFFIC_SETTINGS = {

@@ -2,7 +2,7 @@ import { fitTable, widthOf, type Column } from '../../output/fit-table.ts';
 import { formatBytes, formatRate, formatSeconds, formatShare } from '../../traffic/figures.ts';
 import { mainFailure } from '../../traffic/edge-report.ts';
 import { serviceDocument, serviceRows, type ServiceRow } from '../../traffic/service-report.ts';
-import { adminCommand } from '../admin-command.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 import { collectWindow, WINDOW_SETTINGS } from './settings.ts';
 
 const COLUMNS: readonly Column<ServiceRow>[] = [

@@ -4,10 +4,15 @@ import { listenForInterrupt } from '../../../common/process/interrupt.ts';
 import type { TapResponse, TappedEvent } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { TapFilter } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import { eventDocument, eventLine } from '../../traffic/event-report.ts';
-import type { AdminClient } from '../../client.ts';
-import { adminCommand, type AdminContext } from '../admin-command.ts';
-import { caller, NAMESPACE, readServicePort, type NameArgument } from '../name-arguments.ts';
-import { neverSeen, seenIdentities, toLine } from '../unseen-names.ts';
+import type { AdminClient } from '../../admin/client.ts';
+import { adminCommand, type AdminContext } from '../../admin/admin-command.ts';
+import {
+  caller,
+  NAMESPACE,
+  readServicePort,
+  type NameArgument,
+} from '../../names/name-arguments.ts';
+import { neverSeen, seenIdentities, toLine } from '../../names/unseen-names.ts';
 
 type Target = NameArgument & { readonly port?: number };
 

@@ -8,7 +8,7 @@ import { createLiveView } from '../../output/live-view.ts';
 import { missingSentences } from '../../traffic/collect.ts';
 import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../../traffic/edge-report.ts';
 import { count as countOf } from '../../check/finding.ts';
-import { adminCommand, type AdminContext } from '../admin-command.ts';
+import { adminCommand, type AdminContext } from '../../admin/admin-command.ts';
 import { servicesOf, TRAFFIC_SETTINGS } from './settings.ts';
 
 const { from, to, secured, requests, success, failures } = EDGE_COLUMNS;

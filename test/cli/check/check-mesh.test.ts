@@ -4,7 +4,7 @@ import type { CheckPeersResponse } from '../../../proto/gen/hauberk/v1/admin.ts'
 import { checkMesh } from '../../../cli/check/check-mesh.ts';
 import type { CheckState } from '../../../cli/check/finding.ts';
 import type { MeshFacts } from '../../../cli/check/mesh-facts.ts';
-import type { WorkloadInfo } from '../../../cli/client.ts';
+import type { WorkloadInfo } from '../../../cli/admin/client.ts';
 import type { ControlPlane } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { NO_REPORT } from '../../../common/wire/report.ts';
 

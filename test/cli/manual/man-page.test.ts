@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import { COMMANDS } from '../../../cli/command-table.ts';
 import { runHauberk } from '../../helpers/mesh/hauberk-process.ts';
 import { requires } from '../../helpers/machine/requirements.ts';
 import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
@@ -19,14 +20,8 @@ requires('mandoc')(
     t.is(code, 0, stderr);
     const pages = readdirSync(folder);
     t.is(stdout, `${pages.length} manual pages are in ${folder}\n`);
-    for (const page of [
-      'hauberk.1',
-      'hauberk-proxy.1',
-      'hauberk-token-create.1',
-      'hauberk-manual.1',
-    ]) {
-      t.true(pages.includes(page), page);
-    }
+    const expected = COMMANDS.map(({ words }) => `hauberk-${words.replaceAll(' ', '-')}.1`);
+    t.deepEqual(pages.toSorted(), ['hauberk.1', ...expected].toSorted());
     for (const page of pages) {
       t.deepEqual(lint(path.join(folder, page)), [], page);
     }

@@ -5,7 +5,7 @@ import { selectSidecars, SIDECAR_ORDERS } from '../../../cli/status/select-sidec
 import { sidecarDocument } from '../../../cli/status/sidecar-document.ts';
 import { sidecarTable } from '../../../cli/status/sidecar-table.ts';
 import { watch } from '../../../cli/status/watch.ts';
-import type { WorkloadInfo } from '../../../cli/client.ts';
+import type { WorkloadInfo } from '../../../cli/admin/client.ts';
 import { NO_REPORT } from '../../../common/wire/report.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1, 12);

@@ -9,7 +9,7 @@ import {
   formatSeconds,
   formatShare,
 } from '../../../cli/traffic/figures.ts';
-import { shortName } from '../../../cli/traffic/names.ts';
+import { shortName } from '../../../cli/names/short-name.ts';
 import type { TapEvent } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import { API, tapEvent, toApi, WEB } from '../../helpers/edge-traffic.ts';
 

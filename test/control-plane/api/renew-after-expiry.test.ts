@@ -8,7 +8,7 @@ import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
-import { readAdminCredential } from '../../../cli/credential.ts';
+import { readAdminCredential } from '../../../cli/admin/credential.ts';
 import { IdentityClient } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { oddCertificate, oddName } from '../../helpers/pki/odd-certificate.ts';

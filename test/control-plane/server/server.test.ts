@@ -8,7 +8,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import test from 'ava';
-import { readAdminCredential } from '../../../cli/credential.ts';
+import { readAdminCredential } from '../../../cli/admin/credential.ts';
 import {
   ADMIN_LIFETIME_MS,
   SERVER_LIFETIME_MS,

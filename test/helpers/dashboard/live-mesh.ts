@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { connectAdmin } from '../../../cli/client.ts';
-import { readAdminCredential } from '../../../cli/credential.ts';
+import { connectAdmin } from '../../../cli/admin/client.ts';
+import { readAdminCredential } from '../../../cli/admin/credential.ts';
 import { dashboardUrl } from '../../../cli/output/dashboard-url.ts';
 import { startHttpApp } from '../servers/http-app.ts';
 import { startHttpLoad } from '../clients/http-load.ts';

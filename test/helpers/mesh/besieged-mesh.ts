@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
-import { connectAdmin, type AdminClient } from '../../../cli/client.ts';
-import { readAdminCredential } from '../../../cli/credential.ts';
+import { connectAdmin, type AdminClient } from '../../../cli/admin/client.ts';
+import { readAdminCredential } from '../../../cli/admin/credential.ts';
 import path from 'node:path';
 import { eventually } from '../deadline.ts';
 import type { HauberkProcess } from './hauberk-process.ts';

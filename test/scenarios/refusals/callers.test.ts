@@ -8,7 +8,7 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import anyTest from 'ava';
 import type { ExecutionContext, TestFn } from 'ava';
-import { readAdminCredential, type AdminCredential } from '../../../cli/credential.ts';
+import { readAdminCredential, type AdminCredential } from '../../../cli/admin/credential.ts';
 import type { Authority } from '../../../common/pki/authority.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';

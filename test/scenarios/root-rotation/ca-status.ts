@@ -2,8 +2,8 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Authority, RootRotation } from '../../../proto/gen/hauberk/v1/admin.ts';
-import { connectAdmin } from '../../../cli/client.ts';
-import { readAdminCredential } from '../../../cli/credential.ts';
+import { connectAdmin } from '../../../cli/admin/client.ts';
+import { readAdminCredential } from '../../../cli/admin/credential.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import type { Mesh } from '../../helpers/mesh/mesh.ts';
 

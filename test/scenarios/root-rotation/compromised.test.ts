@@ -6,8 +6,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { connectAdmin } from '../../../cli/client.ts';
-import { readAdminCredential } from '../../../cli/credential.ts';
+import { connectAdmin } from '../../../cli/admin/client.ts';
+import { readAdminCredential } from '../../../cli/admin/credential.ts';
 import { parseJoinToken } from '../../../common/pki/join-token.ts';
 import { startHttpApp } from '../../helpers/servers/http-app.ts';
 import { getOnce } from '../../helpers/clients/http-load.ts';

@@ -4,8 +4,8 @@
  */
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { connectAdmin, type AdminClient } from '../../../cli/client.ts';
-import { readAdminCredential } from '../../../cli/credential.ts';
+import { connectAdmin, type AdminClient } from '../../../cli/admin/client.ts';
+import { readAdminCredential } from '../../../cli/admin/credential.ts';
 import { addTraffic } from '../../../common/wire/traffic/edge-sums.ts';
 import { TAP_ALL } from '../../../common/wire/traffic/tap-filter.ts';
 import type { TappedEvent, WatchTrafficResponse } from '../../../proto/gen/hauberk/v1/admin.ts';

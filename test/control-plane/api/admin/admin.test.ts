@@ -1,5 +1,5 @@
 import test from 'ava';
-import { connectAdmin, type AdminClient } from '../../../../cli/client.ts';
+import { connectAdmin, type AdminClient } from '../../../../cli/admin/client.ts';
 import { RpcError } from '../../../../common/rpc/rpc-error.ts';
 import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 import {

@@ -2,8 +2,8 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { Authority } from '../../../../proto/gen/hauberk/v1/admin.ts';
-import { connectAdmin } from '../../../../cli/client.ts';
-import { readAdminCredential } from '../../../../cli/credential.ts';
+import { connectAdmin } from '../../../../cli/admin/client.ts';
+import { readAdminCredential } from '../../../../cli/admin/credential.ts';
 import { systemClock } from '../../../../common/clock.ts';
 import { rootDigest } from '../../../../common/pki/digest.ts';
 import { parseJoinToken } from '../../../../common/pki/join-token.ts';

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { connectAdmin } from '../../../../cli/client.ts';
+import { connectAdmin } from '../../../../cli/admin/client.ts';
 import type { EpochMs } from '../../../../common/clock.ts';
 import { createCsr } from '../../../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../../../common/pki/key.ts';

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { imageTests } from '../../../cli/commands/image-tests.ts';
+import { imageTests } from '../../../cli/compose/image-tests.ts';
 import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 /** What Compose leaves of a variable that is not set. */

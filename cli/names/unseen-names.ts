@@ -7,7 +7,7 @@ import {
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { didYouMean, offer } from '../../common/nearest-name.ts';
 import { namedServices } from '../../common/routes/named-services.ts';
-import type { AdminClient } from '../client.ts';
+import type { AdminClient } from '../admin/client.ts';
 
 /** The identities that the mesh has seen, of its own trust domain. */
 export interface SeenIdentities {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { z } from 'zod';
-import type { ImageTest } from '../compose/plan/application-health.ts';
+import type { ImageTest } from './plan/application-health.ts';
 
 /** A Docker client that waits longer has an engine that does not answer. */
 const TIMEOUT_MS = 10_000;

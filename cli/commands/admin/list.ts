@@ -1,7 +1,7 @@
-import type { OperatorCredential } from '../../proto/gen/hauberk/v1/admin.ts';
-import { formatMoment, toTimestamp } from '../output/relative-time.ts';
-import { formatTable } from '../output/table.ts';
-import { adminCommand } from './admin-command.ts';
+import type { OperatorCredential } from '../../../proto/gen/hauberk/v1/admin.ts';
+import { formatMoment, toTimestamp } from '../../output/relative-time.ts';
+import { formatTable } from '../../output/table.ts';
+import { adminCommand } from '../../admin/admin-command.ts';
 
 const HEADER = ['SERIAL', 'FIRST ISSUED', 'EXPIRES', 'PROOF', 'LAST USED', 'FROM', 'CALL'];
 

@@ -1,6 +1,6 @@
-import { DEFAULT_CONTROL_PLANE } from '../common/config/address.ts';
-import { setting, severalSetting, switchSetting } from '../common/config/settings.ts';
-import { filePath, hostPort } from '../common/config/values.ts';
+import { DEFAULT_CONTROL_PLANE } from '../../common/config/address.ts';
+import { setting, severalSetting, switchSetting } from '../../common/config/settings.ts';
+import { filePath, hostPort } from '../../common/config/values.ts';
 
 /** How a command reaches the control plane as an operator, and how it answers. */
 export const ADMIN_SETTINGS = {

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { startMesh } from '../helpers/mesh/mesh.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 
 const CONFIG = `authorization:
   namespace: shop

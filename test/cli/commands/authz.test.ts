@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { startMesh } from '../helpers/mesh/mesh.ts';
-import { echo, startTcpApp } from '../helpers/servers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../helpers/clients/tcp-client.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { echo, startTcpApp } from '../../helpers/servers/tcp-app.ts';
+import { connectTcp, endOf, readText } from '../../helpers/clients/tcp-client.ts';
 
 const POLICY = `authorization:
   allow: none

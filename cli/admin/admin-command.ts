@@ -4,10 +4,10 @@ import type { CommandSpec, SettingsOf, SettingsTable } from '../../common/config
 import { runCommand } from '../../common/config/run-command.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import { ADMIN_SETTINGS } from './settings.ts';
 import type { CliContext } from '../cli-context.ts';
-import { type AdminClient, connectAnyAdmin } from '../client.ts';
-import { readAdminCredential } from '../credential.ts';
+import { type AdminClient, connectAnyAdmin } from './client.ts';
+import { readAdminCredential } from './credential.ts';
 import { formatJson } from '../output/json.ts';
 
 /** Where a command runs, and the words that were typed after it. */

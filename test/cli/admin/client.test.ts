@@ -4,16 +4,16 @@ import { createPrivateKey } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { connectAdmin, type AdminClient } from '../../cli/client.ts';
-import { rpcError } from '../../common/rpc/reason.ts';
-import { RpcError } from '../../common/rpc/rpc-error.ts';
+import { connectAdmin, type AdminClient } from '../../../cli/admin/client.ts';
+import { rpcError } from '../../../common/rpc/reason.ts';
+import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import {
   AdminService,
   type ListCertificatesRequest,
   type RevokeRequest,
   type RevokeTokenRequest,
-} from '../../proto/gen/hauberk/v1/admin.ts';
-import { createTestAuthority } from '../helpers/mesh/test-authority.ts';
+} from '../../../proto/gen/hauberk/v1/admin.ts';
+import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
 
 type Answers = Partial<
   Record<keyof typeof AdminService, (request: never) => object | grpc.StatusObject>

@@ -1,14 +1,14 @@
-import type { MonotonicClock } from '../common/clock.ts';
-import type { HostPort } from '../common/config/address.ts';
-import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
-import type { Closeable } from '../common/lifecycle.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
+import type { HostPort } from '../../common/config/address.ts';
+import { parseSpiffeId, spiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
 import {
   createChannel,
   type ControlPlaneChannel,
   type UnaryMethod,
-} from '../common/rpc/channel.ts';
-import { openControlPlaneTargets } from '../common/rpc/control-plane-targets.ts';
-import { RpcError } from '../common/rpc/rpc-error.ts';
+} from '../../common/rpc/channel.ts';
+import { openControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
+import { RpcError } from '../../common/rpc/rpc-error.ts';
 import {
   AdminService,
   type ApplyMeshConfigResponse,
@@ -26,7 +26,7 @@ import {
   type TapRequest,
   type WatchTrafficRequest,
   type Workload,
-} from '../proto/gen/hauberk/v1/admin.ts';
+} from '../../proto/gen/hauberk/v1/admin.ts';
 import type { AdminCredential } from './credential.ts';
 
 /** An answer about a workload, with the parts of its SPIFFE ID. */

@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { ConfigError } from '../common/config/config-error.ts';
-import { systemErrorCode, systemReason } from '../common/errors.ts';
-import { peerSpiffeId } from '../common/pki/peer.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { systemErrorCode, systemReason } from '../../common/errors.ts';
+import { peerSpiffeId } from '../../common/pki/peer.ts';
 
 /** What an operator shows to the control plane, and what it must show in turn. */
 export interface AdminCredential {

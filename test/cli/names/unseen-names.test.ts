@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
-import { eventually } from '../helpers/deadline.ts';
-import { startMesh } from '../helpers/mesh/mesh.ts';
+import { eventually } from '../../helpers/deadline.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
 
 const POLICY = `authorization:
   rules:

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { systemErrorCode, systemReason } from '../../common/errors.ts';
+import { ConfigError } from '../common/config/config-error.ts';
+import { systemErrorCode, systemReason } from '../common/errors.ts';
 
 /** Reads a file that an operator names. @throws ConfigError `file-missing`, `file-unreadable` */
 export function readOperatorFile(file: string): string {

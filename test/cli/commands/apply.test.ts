@@ -3,9 +3,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { MAX_DOCUMENT_BYTES } from '../../common/mesh-config/read-mesh-config.ts';
-import { startMesh } from '../helpers/mesh/mesh.ts';
-import { temporaryDirectory } from '../helpers/machine/temporary-directory.ts';
+import { MAX_DOCUMENT_BYTES } from '../../../common/mesh-config/read-mesh-config.ts';
+import { startMesh } from '../../helpers/mesh/mesh.ts';
+import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 
 const CLOSED = `authorization:
   allow: none
