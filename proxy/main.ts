@@ -9,7 +9,7 @@ import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { tellReady } from '../common/process/service-manager.ts';
 import { aborted, listenForShutdown } from '../common/process/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
-import { JoinTokenError } from '../common/pki/join-token-error.ts';
+import { JoinTokenError } from '../common/pki/join-token/join-token-error.ts';
 import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config/sidecar.ts';
 import { GATEWAY_SETTINGS, memberConfig } from './config/gateway.ts';
 import { IdentityError, type IdentityErrorCode } from './identity/identity-error.ts';

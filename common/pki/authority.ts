@@ -1,12 +1,12 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { buildCertificate, subjectKeyOf, type SubjectKey } from './certificate-builder.ts';
-import { authorityName } from './distinguished-name.ts';
-import { authorityExtensions } from './extensions.ts';
+import { buildCertificate, subjectKeyOf, type SubjectKey } from './der/certificate-builder.ts';
+import { authorityName } from './der/distinguished-name.ts';
+import { authorityExtensions } from './der/extensions.ts';
 import { generatePrivateKey } from './key.ts';
 import { AUTHORITY_BACKDATE_MS, ISSUER_LIFETIME_MS, ROOT_LIFETIME_MS } from './lifetimes.ts';
 import { PkiError } from './pki-error.ts';
 import { serialOf } from './revocation.ts';
-import { algorithmOfKey } from './signature-algorithm.ts';
+import { algorithmOfKey } from './der/signature-algorithm.ts';
 import { subjectOf, type Authority, type Signer } from './signer.ts';
 
 export type { Authority } from './signer.ts';

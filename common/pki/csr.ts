@@ -1,6 +1,6 @@
 import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { translating } from '../errors.ts';
-import { subjectKeyIn, subjectKeyOf, type SubjectKey } from './certificate-builder.ts';
+import { subjectKeyIn, subjectKeyOf, type SubjectKey } from './der/certificate-builder.ts';
 import {
   bitString,
   bitStringBytes,
@@ -15,12 +15,12 @@ import {
   taggedChildren,
   type DerNode,
   objectIdentifierValue,
-} from './der.ts';
-import { authorityName } from './distinguished-name.ts';
-import { authorityExtensions, extensionRequest } from './extensions.ts';
+} from './der/der.ts';
+import { authorityName } from './der/distinguished-name.ts';
+import { authorityExtensions, extensionRequest } from './der/extensions.ts';
 import type { KeyAlgorithm } from './key.ts';
 import { PkiError } from './pki-error.ts';
-import { algorithmIdentifier, algorithmOfKey, algorithmOfSpki } from './signature-algorithm.ts';
+import { algorithmIdentifier, algorithmOfKey, algorithmOfSpki } from './der/signature-algorithm.ts';
 
 /** All that is taken from a request; whatever name it asks for has no say. */
 export interface OpenedCsr {

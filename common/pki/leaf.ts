@@ -7,8 +7,8 @@ import {
   type SignedCertificate,
   type SubjectKey,
   subjectKeyOf,
-} from './certificate-builder.ts';
-import { distinguishedName } from './distinguished-name.ts';
+} from './der/certificate-builder.ts';
+import { distinguishedName } from './der/distinguished-name.ts';
 import {
   authorityKeyIdentifier,
   leafConstraints,
@@ -17,7 +17,7 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
   type AltName,
-} from './extensions.ts';
+} from './der/extensions.ts';
 import { CLOCK_SKEW_MS } from './lifetimes.ts';
 import { PkiError } from './pki-error.ts';
 import { serialOf, type JudgedCertificate } from './revocation.ts';

@@ -2,8 +2,8 @@ import type { X509Certificate } from 'node:crypto';
 import { translating } from '../errors.ts';
 import { PkiError } from './pki-error.ts';
 import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts';
-import { certificateDetails } from './certificate-extensions.ts';
-import { keyUsageOf } from './key-usage.ts';
+import { certificateDetails } from './der/certificate-details.ts';
+import { keyUsageOf } from './path/key-usage.ts';
 
 /**
  * Who a peer is by its certificate, which the caller has verified against the trust bundle.

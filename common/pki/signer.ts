@@ -1,10 +1,10 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { translating } from '../errors.ts';
-import { certificateDetails } from './certificate-extensions.ts';
-import { octetStringBytes, sequence, type DerNode } from './der.ts';
-import { EXTENSION_OIDS } from './extensions.ts';
+import { certificateDetails } from './der/certificate-details.ts';
+import { octetStringBytes, sequence, type DerNode } from './der/der.ts';
+import { EXTENSION_OIDS } from './der/extensions.ts';
 import { PkiError } from './pki-error.ts';
-import type { SignatureAlgorithm } from './signature-algorithm.ts';
+import type { SignatureAlgorithm } from './der/signature-algorithm.ts';
 
 /** What a certificate takes from the one who signs it. */
 export interface Signer {

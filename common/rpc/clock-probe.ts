@@ -6,7 +6,7 @@ import { ignoreError } from '../ignored.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
-import { pathFault } from '../pki/verified-path.ts';
+import { pathFault } from '../pki/path/verified-path.ts';
 
 /** Which server to ask, and which roots to trust. */
 export interface ClockProbeSettings {

@@ -12,7 +12,7 @@ import { isRecordOf } from '../ca/issuance/record.ts';
 import { certificateRevoked } from '../revocation/admission.ts';
 import { RequestError } from './request-error.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
-import { PATH_FAULTS, pathFault } from '../../common/pki/verified-path.ts';
+import { PATH_FAULTS, pathFault } from '../../common/pki/path/verified-path.ts';
 
 /** What authenticates callers. */
 export interface CallerTrust {

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import { openCsr } from '../../common/pki/csr.ts';
-import { JoinTokenError } from '../../common/pki/join-token-error.ts';
+import { JoinTokenError } from '../../common/pki/join-token/join-token-error.ts';
 import {
   DEFAULT_LEAF_LIFETIME_MS,
   MAX_LEAF_LIFETIME_MS,

@@ -1,6 +1,6 @@
 import { HauberkError } from '../../common/errors.ts';
 import { MeshConfigError } from '../../common/mesh-config/mesh-config-error.ts';
-import { JoinTokenError } from '../../common/pki/join-token-error.ts';
+import { JoinTokenError } from '../../common/pki/join-token/join-token-error.ts';
 import { PkiError } from '../../common/pki/pki-error.ts';
 import { rpcError, type StatusError } from '../../common/rpc/reason.ts';
 import { isRefusal, REFUSAL_STATUS, type Refusal } from '../../common/rpc/rpc-error.ts';

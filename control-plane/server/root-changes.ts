@@ -1,5 +1,5 @@
 import type { Closeable } from '../../common/lifecycle.ts';
-import { rootDigest } from '../../common/pki/digest.ts';
+import { rootDigest } from '../../common/pki/join-token/root-digest.ts';
 import type { AuthoritySource } from '../ca/authorities/source.ts';
 import { callerRootsOf, tokenRootsOf, type Authorities } from '../ca/authorities/authorities.ts';
 

@@ -1,7 +1,7 @@
 import type { EpochMs } from '../../common/clock.ts';
-import type { JoinToken } from '../../common/pki/join-token.ts';
+import type { JoinToken } from '../../common/pki/join-token/join-token.ts';
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
-import { secretMatches } from '../../common/pki/token-secret.ts';
+import { secretMatches } from '../../common/pki/join-token/token-secret.ts';
 import { tokenState, type TokenRecord } from './token.ts';
 import { TokenError } from './token-error.ts';
 

@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { encodeBase36 } from '../../common/pki/base36.ts';
-import { formatJoinToken, parseJoinToken, type JoinToken } from '../../common/pki/join-token.ts';
+import {
+  formatJoinToken,
+  parseJoinToken,
+  type JoinToken,
+} from '../../common/pki/join-token/join-token.ts';
 import { type SpiffeId, isLabel, SYSTEM_NAMESPACE } from '../../common/pki/spiffe-id.ts';
-import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
+import { generateSecret, hashSecret } from '../../common/pki/join-token/token-secret.ts';
 import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
 import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { FencedStore } from '../leader/fenced-store.ts';

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep, type Clock } from '../../common/clock.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
-import { parseJoinToken } from '../../common/pki/join-token.ts';
+import { parseJoinToken } from '../../common/pki/join-token/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { callAny, type ControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
 import { pinRoot } from '../../common/rpc/pin.ts';

@@ -1,5 +1,5 @@
 import { describeError } from '../../common/errors.ts';
-import { JoinTokenError } from '../../common/pki/join-token-error.ts';
+import { JoinTokenError } from '../../common/pki/join-token/join-token-error.ts';
 import { enrolOnce } from './enrol.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { isFinal, renewWith } from './recover.ts';

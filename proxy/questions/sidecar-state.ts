@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock, MonotonicMs } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/network/listen.ts';
-import { rootDigest } from '../../common/pki/digest.ts';
+import { rootDigest } from '../../common/pki/join-token/root-digest.ts';
 import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
 import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { toEndpointMessage } from '../../common/wire/endpoint.ts';

@@ -7,7 +7,7 @@ import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { PeerTrust } from '../identity/source.ts';
 import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
-import { leadsToRoot, pathFault } from '../../common/pki/verified-path.ts';
+import { leadsToRoot, pathFault } from '../../common/pki/path/verified-path.ts';
 import { AuthenticatedPeer } from './authenticated-peer.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { readAdminCredential } from '../../cli/admin/credential.ts';
-import { rootDigest } from '../../common/pki/digest.ts';
+import { rootDigest } from '../../common/pki/join-token/root-digest.ts';
 import { toPem } from '../../common/pki/pem.ts';
 import { createChannel } from '../../common/rpc/channel.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';

@@ -8,7 +8,7 @@ import test from 'ava';
 import { connectAdmin, type AdminClient } from '../../cli/admin/client.ts';
 import { readAdminCredential, type AdminCredential } from '../../cli/admin/credential.ts';
 import { createCsr } from '../../common/pki/csr.ts';
-import { parseJoinToken } from '../../common/pki/join-token.ts';
+import { parseJoinToken } from '../../common/pki/join-token/join-token.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { IdentityClient, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';

@@ -5,7 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { rootDigest } from '../../common/pki/digest.ts';
+import { rootDigest } from '../../common/pki/join-token/root-digest.ts';
 import { parsePemChain } from '../../common/pki/pem.ts';
 import { createExternalPki } from '../helpers/pki/external-pki.ts';
 import { startHttpApp } from '../helpers/servers/http-app.ts';

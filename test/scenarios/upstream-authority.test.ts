@@ -5,8 +5,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { rootDigest } from '../../common/pki/digest.ts';
-import { parseJoinToken } from '../../common/pki/join-token.ts';
+import { rootDigest } from '../../common/pki/join-token/root-digest.ts';
+import { parseJoinToken } from '../../common/pki/join-token/join-token.ts';
 import { parsePemChain } from '../../common/pki/pem.ts';
 import { createExternalPki } from '../helpers/pki/external-pki.ts';
 import { runHauberk } from '../helpers/mesh/hauberk-process.ts';

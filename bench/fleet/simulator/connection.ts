@@ -3,7 +3,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { systemClock } from '../../../common/clock.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
-import { parseJoinToken } from '../../../common/pki/join-token.ts';
+import { parseJoinToken } from '../../../common/pki/join-token/join-token.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../../../common/pki/tls-options.ts';

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { subjectLine } from '../../../common/pki/certificate-name.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type {
   BundleRoot,

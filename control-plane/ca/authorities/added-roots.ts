@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { WallClock } from '../../../common/clock.ts';
 import { describeError, translating, type ErrorDetails } from '../../../common/errors.ts';
 import { certificateName } from '../../../common/pki/certificate-name.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import {
   authorityProblem,
   dateProblem,

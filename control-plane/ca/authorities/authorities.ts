@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { EpochMs } from '../../../common/clock.ts';
 import { createIssuer, createRoot } from '../../../common/pki/authority.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { Compare, Entry, Store } from '../../store/store.ts';
 import { CaError } from '../ca-error.ts';

@@ -4,7 +4,7 @@ import type { WallClock } from '../../../common/clock.ts';
 import { describeError, translating } from '../../../common/errors.ts';
 import { createIssuerCsr } from '../../../common/pki/csr.ts';
 import { certificateName } from '../../../common/pki/certificate-name.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { isIssuedBy, isSelfSigned } from '../../../common/pki/issued-by.ts';
 import { parsePemChain } from '../../../common/pki/pem.ts';

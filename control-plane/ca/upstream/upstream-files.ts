@@ -3,7 +3,7 @@ import type { Clock } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { readTextFile } from '../../../common/config/text-file.ts';
 import { describeError } from '../../../common/errors.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import { followFiles, type FollowedFile } from '../../../common/files/followed-file.ts';
 import type { Operation, Store } from '../../store/store.ts';
 import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities/authorities.ts';

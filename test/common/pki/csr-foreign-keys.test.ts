@@ -1,7 +1,7 @@
 // Keys that are not P-256, P-384 or Ed25519, or that are written in another way, are refused by name.
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import test from 'ava';
-import { bitString, decode, encode, sequence, type DerNode } from '../../../common/pki/der.ts';
+import { bitString, decode, encode, sequence, type DerNode } from '../../../common/pki/der/der.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { handMadeRequest, refusalOf, spkiOf } from '../../helpers/pki/certification-request.ts';
 

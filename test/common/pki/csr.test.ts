@@ -13,7 +13,7 @@ import {
   tagged,
   utf8String,
   type DerNode,
-} from '../../../common/pki/der.ts';
+} from '../../../common/pki/der/der.ts';
 import { generatePrivateKey, type KeyAlgorithm } from '../../../common/pki/key.ts';
 import { handMadeRequest, refusalOf, spkiOf } from '../../helpers/pki/certification-request.ts';
 

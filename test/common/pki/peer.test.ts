@@ -2,7 +2,7 @@
 // and signed by the right issuer, so that only their names decide.
 import test from 'ava';
 import fc from 'fast-check';
-import type { DerNode } from '../../../common/pki/der.ts';
+import type { DerNode } from '../../../common/pki/der/der.ts';
 import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import { PkiError, type PkiErrorCode } from '../../../common/pki/pki-error.ts';
 import { parseSpiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';

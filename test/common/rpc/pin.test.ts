@@ -5,7 +5,7 @@ import test from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { crossSign } from '../../../common/pki/authority.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { createChannel, type ControlPlaneChannel } from '../../../common/rpc/channel.ts';

@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava';
 import { systemClock, type EpochMs } from '../../../common/clock.ts';
 import { crossSign } from '../../../common/pki/authority.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { createChannel } from '../../../common/rpc/channel.ts';

@@ -1,7 +1,7 @@
 /** What one caller can make the control plane do has a bound, and nobody can keep another one out by it. */
 import test from 'ava';
 import { createCsr } from '../../../common/pki/csr.ts';
-import { parseJoinToken } from '../../../common/pki/join-token.ts';
+import { parseJoinToken } from '../../../common/pki/join-token/join-token.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { createCallerLimits } from '../../../control-plane/api/caller-limits.ts';

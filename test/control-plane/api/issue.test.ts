@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import { createCsr } from '../../../common/pki/csr.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
-import { formatJoinToken, parseJoinToken } from '../../../common/pki/join-token.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
+import { formatJoinToken, parseJoinToken } from '../../../common/pki/join-token/join-token.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import { RpcError, type Refusal } from '../../../common/rpc/rpc-error.ts';

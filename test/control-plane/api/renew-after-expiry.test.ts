@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';

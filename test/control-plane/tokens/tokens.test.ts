@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { EpochMs } from '../../../common/clock.ts';
-import { parseJoinToken } from '../../../common/pki/join-token.ts';
+import { parseJoinToken } from '../../../common/pki/join-token/join-token.ts';
 import { spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';

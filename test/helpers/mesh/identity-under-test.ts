@@ -1,5 +1,5 @@
-import { rootDigest } from '../../../common/pki/digest.ts';
-import { formatJoinToken } from '../../../common/pki/join-token.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
+import { formatJoinToken } from '../../../common/pki/join-token/join-token.ts';
 import type { HostPort } from '../../../common/config/address.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createIdentityManager, type IdentityManager } from '../../../proxy/identity/manager.ts';

@@ -9,7 +9,7 @@ import {
   sequence,
   tagged,
   type DerNode,
-} from '../../../common/pki/der.ts';
+} from '../../../common/pki/der/der.ts';
 import { PkiError, type PkiErrorCode } from '../../../common/pki/pki-error.ts';
 
 /** The parts of a request; what is left out is as it should be for a P-256 key. */

@@ -11,8 +11,8 @@ import {
   sequence,
   tagged,
   time,
-} from '../../../common/pki/der.ts';
-import { distinguishedName } from '../../../common/pki/distinguished-name.ts';
+} from '../../../common/pki/der/der.ts';
+import { distinguishedName } from '../../../common/pki/der/distinguished-name.ts';
 
 /** How the keys of the authorities are. */
 export interface CostlyKeys {

@@ -1,11 +1,17 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { Authority } from '../../../common/pki/authority.ts';
-import { buildCertificate, subjectKeyOf } from '../../../common/pki/certificate-builder.ts';
-import { bitString, sequence, tagged, taggedBytes, type DerNode } from '../../../common/pki/der.ts';
+import { buildCertificate, subjectKeyOf } from '../../../common/pki/der/certificate-builder.ts';
+import {
+  bitString,
+  sequence,
+  tagged,
+  taggedBytes,
+  type DerNode,
+} from '../../../common/pki/der/der.ts';
 import {
   distinguishedName,
   type DistinguishedName,
-} from '../../../common/pki/distinguished-name.ts';
+} from '../../../common/pki/der/distinguished-name.ts';
 import {
   authorityConstraints,
   authorityKeyIdentifier,
@@ -16,7 +22,7 @@ import {
   leafKeyUsage,
   critical,
   subjectKeyIdentifier,
-} from '../../../common/pki/extensions.ts';
+} from '../../../common/pki/der/extensions.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import type { TestWorkload } from '../mesh/test-authority.ts';
 

@@ -1,4 +1,4 @@
-import type { PathFault } from '../../../common/pki/verified-path.ts';
+import type { PathFault } from '../../../common/pki/path/verified-path.ts';
 import type { Refusal } from '../../../common/rpc/rpc-error.ts';
 import type { DatedCertificate, DatedCertificates } from './dated-certificates.ts';
 import type { PeerCredentials } from '../clients/peer-credentials.ts';

@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
-import { JoinTokenError } from '../../../common/pki/join-token-error.ts';
+import { JoinTokenError } from '../../../common/pki/join-token/join-token-error.ts';
 import { IdentityError } from '../../../proxy/identity/identity-error.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { identityUnderTest, tokenFor, WEB } from '../../helpers/mesh/identity-under-test.ts';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { rootDigest } from '../../../common/pki/digest.ts';
-import { formatJoinToken } from '../../../common/pki/join-token.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
+import { formatJoinToken } from '../../../common/pki/join-token/join-token.ts';
 import { requires } from '../../helpers/machine/requirements.ts';
 import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { identityUnderTest, tokenFor } from '../../helpers/mesh/identity-under-test.ts';

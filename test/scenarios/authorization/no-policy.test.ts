@@ -12,9 +12,9 @@ import { acknowledges, OPEN } from '../../helpers/mesh/sync-under-test.ts';
 import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
 import { type SeenStream, startTestControlPlane } from '../../helpers/mesh/test-control-plane.ts';
 import { toBundleMessage } from '../../../common/wire/bundle.ts';
-import { formatJoinToken } from '../../../common/pki/join-token.ts';
-import { generateSecret } from '../../../common/pki/token-secret.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
+import { formatJoinToken } from '../../../common/pki/join-token/join-token.ts';
+import { generateSecret } from '../../../common/pki/join-token/token-secret.ts';
+import { rootDigest } from '../../../common/pki/join-token/root-digest.ts';
 
 test('a sidecar without a policy refuses', async (t) => {
   await using directory = await temporaryDirectory();

@@ -8,7 +8,7 @@ import path from 'node:path';
 import test from 'ava';
 import { connectAdmin } from '../../../cli/admin/client.ts';
 import { readAdminCredential } from '../../../cli/admin/credential.ts';
-import { parseJoinToken } from '../../../common/pki/join-token.ts';
+import { parseJoinToken } from '../../../common/pki/join-token/join-token.ts';
 import { startHttpApp } from '../../helpers/servers/http-app.ts';
 import { getOnce } from '../../helpers/clients/http-load.ts';
 import { startMesh } from '../../helpers/mesh/mesh.ts';

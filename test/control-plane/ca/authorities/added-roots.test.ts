@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createIssuer, createRoot } from '../../../../common/pki/authority.ts';
-import { rootDigest } from '../../../../common/pki/digest.ts';
+import { rootDigest } from '../../../../common/pki/join-token/root-digest.ts';
 import { toPem } from '../../../../common/pki/pem.ts';
 import { systemClock } from '../../../../common/clock.ts';
 import { createAddedRoots } from '../../../../control-plane/ca/authorities/added-roots.ts';

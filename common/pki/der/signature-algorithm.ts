@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { objectIdentifier, sequence, type DerNode } from './der.ts';
-import type { KeyAlgorithm } from './key.ts';
-import { PkiError } from './pki-error.ts';
+import type { KeyAlgorithm } from '../key.ts';
+import { PkiError } from '../pki-error.ts';
 
 /** How one kind of key appears in certificates and how it signs. */
 export interface SignatureAlgorithm {

@@ -1,10 +1,14 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { rootDigest } from '../../../common/pki/digest.ts';
-import { formatJoinToken, parseJoinToken, type JoinToken } from '../../../common/pki/join-token.ts';
-import { JoinTokenError } from '../../../common/pki/join-token-error.ts';
-import { generateSecret } from '../../../common/pki/token-secret.ts';
-import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { rootDigest } from '../../../../common/pki/join-token/root-digest.ts';
+import {
+  formatJoinToken,
+  parseJoinToken,
+  type JoinToken,
+} from '../../../../common/pki/join-token/join-token.ts';
+import { JoinTokenError } from '../../../../common/pki/join-token/join-token-error.ts';
+import { generateSecret } from '../../../../common/pki/join-token/token-secret.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 const DIGEST = '1utcpzqza4qbklasotaa05epxpcnxmrug1zj5hwgfyyuv038kc';
 const ID = 'k3v9x2';

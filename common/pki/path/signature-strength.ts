@@ -1,5 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { decode, objectIdentifierValue, sequenceChildren, taggedChildren } from './der.ts';
+import { decode, objectIdentifierValue, sequenceChildren, taggedChildren } from '../der/der.ts';
 
 /** ECDSA and RSA with SHA-256 and more, and EdDSA: what OpenSSL takes at the level that TLS uses. */
 const SIGNATURES: ReadonlySet<string> = new Set([

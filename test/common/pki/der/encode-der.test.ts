@@ -2,12 +2,12 @@
 import { randomInt } from 'node:crypto';
 import test from 'ava';
 import forge from 'node-forge';
-import { createCsr } from '../../../common/pki/csr.ts';
-import { decode, decodeStrict, encode } from '../../../common/pki/der.ts';
-import { encodeDer } from '../../../common/pki/encode-der.ts';
-import { generatePrivateKey } from '../../../common/pki/key.ts';
-import { mutate } from '../../helpers/mutations.ts';
-import { createRandom } from '../../helpers/random.ts';
+import { createCsr } from '../../../../common/pki/csr.ts';
+import { decode, decodeStrict, encode } from '../../../../common/pki/der/der.ts';
+import { encodeDer } from '../../../../common/pki/der/encode-der.ts';
+import { generatePrivateKey } from '../../../../common/pki/key.ts';
+import { mutate } from '../../../helpers/mutations.ts';
+import { createRandom } from '../../../helpers/random.ts';
 
 const { asn1 } = forge;
 const { Class, Type } = asn1;

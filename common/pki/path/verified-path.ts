@@ -8,8 +8,8 @@ import {
   type LinkFault,
   type PathQuestion,
 } from './authority-fault.ts';
-import { isCostlyKey, MAX_PRESENTED } from '../costly-certificates.ts';
-import { certificateDetails } from './certificate-extensions.ts';
+import { isCostlyKey, MAX_PRESENTED } from '../../costly-certificates.ts';
+import { certificateDetails } from '../der/certificate-details.ts';
 import { keyUsageOf } from './key-usage.ts';
 import { isSignedStrongly } from './signature-strength.ts';
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { encodeBase36 } from './base36.ts';
+import { encodeBase36 } from '../base36.ts';
 
 /** Characters of a secret: 36^25 is the first power of 36 above 2^128. */
 export const SECRET_LENGTH = 25;

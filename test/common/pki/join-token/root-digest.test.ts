@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
-import { encodeBase36 } from '../../../common/pki/base36.ts';
-import { rootDigest } from '../../../common/pki/digest.ts';
-import { createOpenssl } from '../../helpers/pki/openssl.ts';
-import { requires } from '../../helpers/machine/requirements.ts';
-import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { encodeBase36 } from '../../../../common/pki/base36.ts';
+import { rootDigest } from '../../../../common/pki/join-token/root-digest.ts';
+import { createOpenssl } from '../../../helpers/pki/openssl.ts';
+import { requires } from '../../../helpers/machine/requirements.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 const valueOf = (text: string): bigint =>
   text.split('').reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);

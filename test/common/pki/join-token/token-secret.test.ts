@@ -1,5 +1,9 @@
 import test from 'ava';
-import { generateSecret, hashSecret, secretMatches } from '../../../common/pki/token-secret.ts';
+import {
+  generateSecret,
+  hashSecret,
+  secretMatches,
+} from '../../../../common/pki/join-token/token-secret.ts';
 
 test('secrets are of one width, in base36, and none comes twice', (t) => {
   const secrets = Array.from({ length: 1000 }, generateSecret);

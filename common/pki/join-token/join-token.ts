@@ -1,4 +1,4 @@
-import { ROOT_DIGEST_LENGTH } from './digest.ts';
+import { ROOT_DIGEST_LENGTH } from './root-digest.ts';
 import { JoinTokenError } from './join-token-error.ts';
 import { SECRET_LENGTH } from './token-secret.ts';
 

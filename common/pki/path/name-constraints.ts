@@ -1,4 +1,10 @@
-import { encode, sequenceChildren, taggedChildren, taggedPrimitive, type DerNode } from './der.ts';
+import {
+  encode,
+  sequenceChildren,
+  taggedChildren,
+  taggedPrimitive,
+  type DerNode,
+} from '../der/der.ts';
 
 /** The names of a leaf, as far as constraints can be about them. */
 export interface ConstrainedNames {

@@ -5,7 +5,7 @@ import {
   algorithmOfKey,
   type SignatureAlgorithm,
 } from './signature-algorithm.ts';
-import type { Signer } from './signer.ts';
+import type { Signer } from '../signer.ts';
 
 /** When a certificate holds, in milliseconds since the epoch; both are cut to whole seconds. */
 export interface Validity {

@@ -1,6 +1,6 @@
-import type { CertificateDetails } from './certificate-extensions.ts';
-import { bitStringFlags, booleanValue, sequenceChildren } from './der.ts';
-import { EXTENSION_OIDS } from './extensions.ts';
+import type { CertificateDetails } from '../der/certificate-details.ts';
+import { bitStringFlags, booleanValue, sequenceChildren } from '../der/der.ts';
+import { EXTENSION_OIDS } from '../der/extensions.ts';
 
 /** What an extension says of a certificate's key (RFC 5280 sections 4.2.1.3 and 4.2.1.9). */
 export interface KeyUsage {

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
-import { certificateDetails, type CertificateDetails } from './certificate-extensions.ts';
-import { integerBytes, sequenceChildren } from './der.ts';
-import { EXTENSION_OIDS } from './extensions.ts';
+import { certificateDetails, type CertificateDetails } from '../der/certificate-details.ts';
+import { integerBytes, sequenceChildren } from '../der/der.ts';
+import { EXTENSION_OIDS } from '../der/extensions.ts';
 import { keyUsageOf } from './key-usage.ts';
 import { permitsNames, type ConstrainedNames } from './name-constraints.ts';
 import { isSignedStrongly, isStrongKey } from './signature-strength.ts';

@@ -1,5 +1,5 @@
 import { createHash, type X509Certificate } from 'node:crypto';
-import { encodeBase36 } from './base36.ts';
+import { encodeBase36 } from '../base36.ts';
 
 /** Characters of a root digest: 36^50 is the first power of 36 above 2^256. */
 export const ROOT_DIGEST_LENGTH = 50;
