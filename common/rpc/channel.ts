@@ -97,6 +97,12 @@ const KEEPALIVE_TIMEOUT_MS = 5_000;
  * noticed within two seconds.
  */
 export const QUICK_KEEPALIVE = { keepaliveMs: 1_000, keepaliveTimeoutMs: 1_000 } as const;
+/**
+ * A connection without a call is ended by the client, and made again for the next one. The control plane ends one that is
+ * idle for twice as long: it never does so just when a call is on its way, which would fail for no reason.
+ */
+export const CLIENT_IDLE_MS = 30_000;
+
 /** A snapshot of 50,000 endpoints has some 8 MB; grpc-js would stop at 4. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
@@ -219,6 +225,7 @@ const FIXED_OPTIONS: ChannelOptions = {
   // A shared connection would outlive the channel, and with it the certificate.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.service_config_disable_resolution': 1,
+  'grpc.client_idle_timeout_ms': CLIENT_IDLE_MS,
   // The callers retry by their own schedule.
   'grpc.enable_retries': 0,
 };

@@ -19,6 +19,7 @@ import { firstByte } from '../../common/tls/first-byte.ts';
 import { HandshakeTurns } from '../../common/tls/handshake-turns.ts';
 import { PendingHandshakes } from '../../common/tls/pending-handshakes.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
+import { CLIENT_IDLE_MS } from '../../common/rpc/channel.ts';
 import { callerAt } from '../../common/rpc/peer.ts';
 import { HotServerCredentials, type ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
@@ -95,8 +96,8 @@ const RESETS = { streamResetBurst: 100, streamResetRate: 10 };
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVE_TIMEOUT_MS = 5_000;
 
-/** A connection without a call is of no use: sidecars keep a stream open, operators come back. */
-const IDLE_MS = 60_000;
+/** A connection without a call is of no use: sidecars keep a stream open, operators come back. Our own clients are earlier. */
+const IDLE_MS = 2 * CLIENT_IDLE_MS;
 
 /**
  * Opens the gRPC port.
