@@ -78,7 +78,7 @@ interface Group {
 /**
  * The connections of a listener. When there is no room for another one, those go that do the least:
  * first those that never sent a complete request, then those that rest between two, then the slowest. One
- * client address (a /64 of IPv6) has at most its part of what the others leave, and then makes room for
+ * client address (a /48 of IPv6) has at most its part of what the others leave, and then makes room for
  * itself in the same way, so that it is never at the cost of others.
  */
 export class ConnectionTable {

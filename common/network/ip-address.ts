@@ -15,17 +15,39 @@ export function canonicalAddress(text: string): string | undefined {
   return ipaddr.process(text).toString();
 }
 
+/** What a host has all of: it takes any address of it. */
+const HOST_BITS = 64;
+
+/** What providers and tunnel brokers give to a customer on request: 65,536 networks of hosts (RFC 6177 section 2). */
+const SITE_BITS = 48;
+
+/** Addresses that are not routed in the Internet. */
+const OWN_NETWORKS = new Set(['uniqueLocal', 'linkLocal', 'loopback']);
+
 /**
- * What a limit for one client is counted by: an IPv4 address, or the /64 of an IPv6 address, of which a
- * host has all. Text that is no address is one client like any other.
+ * What a limit for one host of our own networks is counted by: an IPv4 address, or the /64 of an IPv6 address. Text
+ * that is no address is one host like any other.
+ */
+export function hostNetwork(address: string): string {
+  return networkOf(address, () => HOST_BITS);
+}
+
+/**
+ * What a limit for one client out of the Internet is counted by: an IPv4 address, or the /48 of an IPv6 address, so that an attacker
+ * who has one counts once. Those who share it share the limit, as those behind one IPv4 address do. Addresses that
+ * are not of the Internet are those of our own networks, as `hostNetwork` has them.
  */
 export function clientNetwork(address: string): string {
+  return networkOf(address, (ip) => (OWN_NETWORKS.has(ip.range()) ? HOST_BITS : SITE_BITS));
+}
+
+function networkOf(address: string, bitsOf: (ip: ipaddr.IPv6) => number): string {
   const [withoutZone = ''] = address.split('%', 1);
   const canonical = canonicalAddress(withoutZone);
   if (canonical === undefined) return address;
   if (isIP(canonical) === 4) return canonical;
-  const network = ipaddr.IPv6.networkAddressFromCIDR(`${canonical}/64`);
-  return `${network.toString()}/64`;
+  const bits = bitsOf(ipaddr.IPv6.parse(canonical));
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${canonical}/${bits}`).toString()}/${bits}`;
 }
 
 /** Addresses that no single host can be dialled at: any, broadcast, multicast. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { MonotonicClock } from '../clock.ts';
 import { isCostlyChain } from '../costly-certificates.ts';
-import { clientNetwork } from '../network/ip-address.ts';
+import { hostNetwork } from '../network/ip-address.ts';
 import { KeyedBuckets } from '../keyed-buckets.ts';
 import type { Rate } from '../rate-limit.ts';
 
@@ -23,6 +23,7 @@ interface Entry<Notes> extends PendingHandshake<Notes> {
   /** Kept, since a socket that is closed does not know its own end any more. */
   readonly key: string;
   readonly address: string;
+  readonly source: string;
   /** Its first byte is that of a TLS handshake: what begins otherwise brings no certificate to look at. */
   isTls: boolean;
 }
@@ -60,8 +61,7 @@ const HANDSHAKE_RECORD = 22;
 const COSTLY_RATE: Rate = { burst: 2, perSecond: 1 / 10 };
 
 /**
- * Bounds the handshakes under way, fairly among sources: an IPv4 address, or the /64 of an IPv6
- * address. When there are too many, the source that has most loses one: the oldest of those that have
+ * Bounds the handshakes under way, fairly among sources, such as the addresses of a host. When there are too many, the source that has most loses one: the oldest of those that have
  * said nothing, else the one whose first byte came first. However fast one source opens connections, the
  * handshakes of others have the time that they need. A source whose clients showed certificates that are
  * costly to look at has none for a while.
@@ -72,9 +72,18 @@ export class PendingHandshakes<Notes> {
   readonly #maxPending: number;
   readonly #maxOfSource: number;
   readonly #costly: KeyedBuckets | undefined;
+  readonly #networkOf: (address: string) => string;
 
-  /** @param clock given where clients are asked for certificates */
-  constructor(maxPending: number, clock?: Pick<MonotonicClock, 'monotonicMs'>) {
+  /**
+   * @param clock given where clients are asked for certificates
+   * @param networkOf the source that an address belongs to
+   */
+  constructor(
+    maxPending: number,
+    clock?: Pick<MonotonicClock, 'monotonicMs'>,
+    networkOf: (address: string) => string = hostNetwork,
+  ) {
+    this.#networkOf = networkOf;
     this.#costly = clock && new KeyedBuckets(clock, COSTLY_RATE);
     this.#maxPending = maxPending;
     this.#maxOfSource = Math.ceil(maxPending * SOURCE_SHARE);
@@ -96,7 +105,7 @@ export class PendingHandshakes<Notes> {
     address = socket.remoteAddress ?? '',
   ): Evicted<Notes> | undefined {
     const key = keyOf(socket);
-    const entry = { key, socket, notes, address, isTls: false };
+    const entry = { key, socket, notes, address, source: this.#networkOf(address), isTls: false };
     if (this.#owes(entry)) {
       socket.destroy();
       return entry;
@@ -106,7 +115,7 @@ export class PendingHandshakes<Notes> {
     this.#remove(key);
     this.#entries.set(key, entry);
     source.silent.add(entry);
-    this.#sources.set(clientNetwork(entry.address), source);
+    this.#sources.set(entry.source, source);
     socket.once('close', () => {
       if (this.#entries.get(key) === entry) this.#fail(key);
     });
@@ -162,13 +171,13 @@ export class PendingHandshakes<Notes> {
     this.#sources.clear();
   }
 
-  #owes({ address }: Entry<Notes>): boolean {
-    return this.#costly !== undefined && this.#costly.left(clientNetwork(address)) < 1;
+  #owes({ source }: Entry<Notes>): boolean {
+    return this.#costly !== undefined && this.#costly.left(source) < 1;
   }
 
   /** What its source has under way may cost as much. */
   #charge(entry: Entry<Notes>): void {
-    this.#costly?.take(clientNetwork(entry.address));
+    this.#costly?.take(entry.source);
     if (!this.#owes(entry)) return;
     const source = this.#sourceOf(entry);
     while (this.#evictFrom(source) !== undefined);
@@ -189,8 +198,8 @@ export class PendingHandshakes<Notes> {
     return entry;
   }
 
-  #sourceOf({ address }: Entry<Notes>): Source<Notes> {
-    const known = this.#sources.get(clientNetwork(address));
+  #sourceOf({ source }: Entry<Notes>): Source<Notes> {
+    const known = this.#sources.get(source);
     return known ?? { silent: new Set(), begun: new Set() };
   }
 
@@ -201,7 +210,7 @@ export class PendingHandshakes<Notes> {
     const source = this.#sourceOf(entry);
     source.silent.delete(entry);
     source.begun.delete(entry);
-    if (sizeOf(source) === 0) this.#sources.delete(clientNetwork(entry.address));
+    if (sizeOf(source) === 0) this.#sources.delete(entry.source);
     return entry;
   }
 }

@@ -59,7 +59,7 @@ const MAX_SHARES = 8;
 /**
  * Bounds what one caller can make the control plane do. A call is charged to who has proven to make
  * it: an identity by its certificate, a token by its secret. One that proves nothing is charged to the
- * address that it comes from (a /64 of IPv6), never to a name that it contains. It keeps no caller out
+ * address that it comes from (a /48 of IPv6), never to a name that it contains. It keeps no caller out
  * who proves himself, also at the same address: what it costs is one look-up and one hash.
  */
 export interface CallerLimits {

@@ -1,5 +1,5 @@
 import {
-  clientNetwork,
+  hostNetwork,
   isLoopback,
   isReachableFromElsewhere,
 } from '../../common/network/ip-address.ts';
@@ -80,7 +80,7 @@ function withinBounds(
   const count = (key: string): unknown => counts.set(key, (counts.get(key) ?? 0) + 1);
   return candidates.toSorted(byPrecedence).filter(({ sidecar, address, target }) => {
     const { spiffeId } = sidecar.record;
-    const onHost = `${spiffeId} ${clientNetwork(address)}`;
+    const onHost = `${spiffeId} ${hostNetwork(address)}`;
     const fits = isRoom(spiffeId, MAX_INSTANCES) && isRoom(onHost, MAX_OF_ONE_HOST);
     if (!fits || targets.has(target)) return false;
     targets.add(target);

@@ -10,7 +10,7 @@ const seconds = (fallback: number) => integer({ min: 1, max: MAX_SECONDS }).defa
 const connections = integer({ min: 1, max: 1_000_000 }).default(10_000);
 
 /**
- * What one client address (a /64 of IPv6) may have of the connections that the others leave, in percent: the
+ * What one client address (a /48 of IPv6) may have of the connections that the others leave, in percent: the
  * first one half of them, the next half of the rest. 100 for a listener behind a proxy that does not say
  * who its clients are.
  */

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
 import { ignoreError } from '../../../common/ignored.ts';
+import { clientNetwork } from '../../../common/network/ip-address.ts';
 import { Alerts, type AlertName } from '../../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../../common/tls/authority-names.ts';
 import { firstByte } from '../../../common/tls/first-byte.ts';
@@ -62,6 +63,7 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
   const pending = new PendingHandshakes<Waiting>(
     MAX_PENDING_HANDSHAKES,
     mode === undefined ? undefined : clock,
+    clientNetwork,
   );
   const records = new RecordWatch(clock);
   const server = withBoundedNames(certificates.options, (context) =>

@@ -75,8 +75,8 @@ test('one client has half of what is left, and what is beyond it is at its own c
   let taken = 0;
   while (typeof arrive('2001:db8::1').entry !== 'string') taken += 1;
   t.is(taken, 45, 'half of it, less the part that is kept for those with few');
-  t.is(arrive('2001:db8::ffff').entry, 'client-limit', 'the same /64');
-  const honest = placed(arrive('2001:db8:0:1::1'));
+  t.is(arrive('2001:db8:0:7::ffff').entry, 'client-limit', 'the same /48');
+  const honest = placed(arrive('2001:db8:1:1::1'));
   await clock.advance(1_000);
   placed(arrive('2001:db8::1'));
   t.true(displaced.length >= 1 && displaced.length <= 2, 'others of its own');

@@ -2,6 +2,7 @@ import test from 'ava';
 import {
   canonicalAddress,
   clientNetwork,
+  hostNetwork,
   isDiallable,
   isLoopback,
   isLoopbackHost,
@@ -40,19 +41,26 @@ test('who can be dialled, and from where', (t) => {
   }
 });
 
-test('one client is an IPv4 address, or a /64', (t) => {
-  for (const [address, client] of [
+test('one host is an IPv4 address, or a /64; one client of the Internet has a /48', (t) => {
+  for (const [address, host, client = host] of [
     ['10.0.0.1', '10.0.0.1'],
     ['::ffff:10.0.0.1', '10.0.0.1'],
     ['::ffff:a00:1', '10.0.0.1'],
-    ['2001:db8::1', '2001:db8::/64'],
-    ['2001:db8:0:0:ffff::', '2001:db8::/64'],
-    ['2001:db8:0:1::1', '2001:db8:0:1::/64'],
+    ['2600:1f18::1', '2600:1f18::/64', '2600:1f18::/48'],
+    ['2600:1f18:0:0:ffff::', '2600:1f18::/64', '2600:1f18::/48'],
+    ['2600:1f18:0:1::1', '2600:1f18:0:1::/64', '2600:1f18::/48'],
+    ['2600:1f18:1:1::1', '2600:1f18:1:1::/64', '2600:1f18:1::/48'],
+    // 6to4: one IPv4 address.
+    ['2002:c000:204:7::1', '2002:c000:204:7::/64', '2002:c000:204::/48'],
+    // The networks of a Docker host, or of a site.
+    ['fd00:1:2:3::4', 'fd00:1:2:3::/64'],
+    ['fd00:1:2:4::4', 'fd00:1:2:4::/64'],
     ['fe80::1%eth0', 'fe80::/64'],
     ['::1', '::/64'],
     ['', ''],
     ['a name', 'a name'],
   ] as const) {
+    t.is(hostNetwork(address), host);
     t.is(clientNetwork(address), client);
   }
 });

@@ -43,17 +43,17 @@ test('operators are bounded', (t) => {
   t.true(isLimited(() => limits.operator('admin')));
 });
 
-test('wrong tokens are charged to the /64 or the IPv4 address that they come from', async (t) => {
+test('wrong tokens are charged to the /48 or the IPv4 address that they come from', async (t) => {
   const clock = createManualClock();
   const limits = createCallerLimits(clock);
   for (let at = 0; at < 20; at += 1) {
-    t.is(limits.wrongToken(`2001:db8:0:1:${at.toString(16)}::1`, WRONG), WRONG);
+    t.is(limits.wrongToken(`2001:db8:1:${at.toString(16)}::1`, WRONG), WRONG);
     t.is(limits.wrongToken(at % 2 === 0 ? '10.0.0.1' : '::ffff:10.0.0.1', WRONG), WRONG);
   }
-  for (const same of ['2001:db8:0:1::ff', '10.0.0.1', '::ffff:a00:1']) {
+  for (const same of ['2001:db8:1::ff', '10.0.0.1', '::ffff:a00:1']) {
     t.true(limits.wrongToken(same, WRONG) instanceof RateLimited, same);
   }
-  for (const other of ['2001:db8:0:2::1', '10.0.0.2']) {
+  for (const other of ['2001:db8:2::1', '10.0.0.2']) {
     t.is(limits.wrongToken(other, WRONG), WRONG, other);
   }
   await clock.advance(2_000);
