@@ -73,6 +73,8 @@ const httpRoute = z
     responseSeconds: integer({ min: 0, max: 86_400 }).optional(),
     /** Instead of the listener's `streamIdleSeconds`; 0 for ever. */
     streamIdleSeconds: integer({ min: 0, max: 86_400 }).optional(),
+    /** Requests that the backend is sent at a time, such as it has workers; others wait. */
+    maxParallelRequests: integer({ min: 1, max: 1_000_000 }).optional(),
     requestRedirect: requestRedirect.optional(),
   })
   .superRefine((route, context) => {

@@ -62,8 +62,7 @@ export class CompiledRoute implements HasPath {
   /** Where its requests go; undefined when it has no backend. */
   get upstream(): Upstream | undefined {
     const { upstreams } = this.#dependencies;
-    this.#upstream ??=
-      this.#destination && upstreams.of(this.#destination, this.#route.appProtocol);
+    this.#upstream ??= this.#destination && upstreams.of(this.#destination, this.#route);
     return this.#upstream;
   }
 

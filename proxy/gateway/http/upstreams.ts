@@ -21,6 +21,9 @@ export interface UpstreamsOptions {
   readonly memory: MemoryBudget;
 }
 
+/** What of a route decides about connections. */
+type UpstreamRoute = Pick<HttpRoute, 'appProtocol' | 'maxParallelRequests'>;
+
 /** The connections of a gateway to all destinations of its routes, shared by its listeners. */
 export class Upstreams {
   readonly #options: UpstreamsOptions;
@@ -30,14 +33,18 @@ export class Upstreams {
     this.#options = options;
   }
 
-  /** The connections to one destination; they are made when they are needed. */
-  of(destination: HttpDestination, appProtocol: HttpRoute['appProtocol']): Upstream {
-    const key = `${appProtocol} ${nameOf(destination)}`;
+  /** The connections to one destination, of all routes that say the same of it; they are made when they are needed. */
+  of(
+    destination: HttpDestination,
+    { appProtocol, maxParallelRequests: maxRequests }: UpstreamRoute,
+  ): Upstream {
+    const key = `${appProtocol} ${nameOf(destination)} ${maxRequests ?? ''}`;
     const existing = this.#upstreams.get(key);
     if (existing !== undefined) return existing;
     const { services, clock, guard, memory } = this.#options;
     const upstream = new Upstream({
       isShared: appProtocol === 'h2c',
+      maxRequests,
       clock,
       guard,
       where: 'gateway',

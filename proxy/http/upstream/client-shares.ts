@@ -22,12 +22,15 @@ export class ClientShares {
   readonly #accounts = new Map<string, ClientAccount>();
   /** Those of which requests wait, who began to wait first comes first. */
   readonly #waiting = new Set<ClientAccount>();
+  readonly #isExact: boolean;
   #capacity: number;
   #used = 0;
   #queued = 0;
 
-  constructor(capacity: number) {
+  /** @param isExact false where clients with few may have theirs beyond the capacity too */
+  constructor(capacity: number, isExact: boolean) {
     this.#capacity = capacity;
+    this.#isExact = isExact;
   }
 
   /** Changes how many places there are; those that were handed out stay out. True when there are more now. */
@@ -92,8 +95,10 @@ export class ClientShares {
   }
 
   #mayTake({ held, fraction }: ClientAccount): boolean {
-    // Most often it is so, however little is left.
-    if (held < A_FEW) return true;
+    const isLeft = this.#used < this.#capacity;
+    // Most often.
+    if (held < A_FEW) return isLeft || !this.#isExact;
+    if (fraction === 1) return isLeft;
     return held < fractionOfRest(this.#capacity, this.#used - held, fraction);
   }
 

@@ -1,6 +1,8 @@
-import type { MonotonicClock, Timer } from '../../../common/clock.ts';
+import type { BudgetShare } from '../../../common/budget/shared-budget.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard, Guarded } from '../../../common/guard.ts';
 import { ClientShares, type QueueDenial } from './client-shares.ts';
+import { IdleConnections } from './idle-connections.ts';
 import {
   SharedPlace,
   type ClientAccount,
@@ -23,6 +25,8 @@ export interface UpstreamOptions {
   readonly speak: Speak;
   /** True where one connection carries many requests at a time (HTTP/2). */
   readonly isShared: boolean;
+  /** Requests that may be under way at a time; without it as many as its connections take, and in HTTP/1 more where many clients ask. */
+  readonly maxRequests?: number | undefined;
   readonly clock: MonotonicClock;
   readonly guard: Pick<Guard, 'promise' | 'run'>;
   /** What the guard calls it. */
@@ -31,24 +35,6 @@ export interface UpstreamOptions {
 
 /** Includes every try on every endpoint. */
 const CONNECT_TIMEOUT_MS = 10_000;
-
-/**
- * Kept for the next request. nginx keeps them for 60 s, for which it needs new handshakes; here a connection is a
- * stream of a tunnel that is there anyway. The longer one is kept, the more often the service ends it (Apache after
- * 5 s, Node.js after 5 s, others after 60) in the moment in which a POST is sent on it, which must not be repeated; and
- * an endpoint that drains waits for it.
- */
-const IDLE_MS = 15_000;
-
-/** Connections of HTTP/1 that are kept for so long; where more are idle, those unused the longest end sooner. */
-const MAX_IDLE = 64;
-
-/**
- * What is idle beyond that was in use a moment ago: answers come in bursts, and with hundreds of clients most connections
- * are idle between two. To end those at once would be a new connection for each of the next requests, which costs more
- * than the request. A server that has a process for each connection gets them back soon.
- */
-const SURPLUS_IDLE_MS = 2_000;
 
 /** Requests on one connection of HTTP/2 before another one is opened, which may lead to another endpoint. */
 const BUSY_REQUESTS = 16;
@@ -68,6 +54,9 @@ const FEWEST_REQUESTS = 16;
  */
 const HTTP1_PLACES = 4_096;
 
+/** Where clients are not told apart. */
+const EVERYBODY: BudgetShare = { holder: 'everybody', fraction: 1 };
+
 /** Requests that wait for a connection, in all: where none can be had, or more are wanted than can be made. */
 const MAX_WAITING = 4_096;
 
@@ -76,19 +65,22 @@ export class Upstream implements ConnectionPool, PlaceLender {
   readonly isShared: boolean;
   readonly #options: UpstreamOptions;
   readonly #connections = new Set<PooledConnection>();
-  /** Those that carry nothing; the one used last comes last. */
-  readonly #idle: PooledConnection[] = [];
+  readonly #idle: IdleConnections;
   /** Wait for a connection, with the account that their place is on. */
   readonly #waiters = new Map<PlaceWaiter, ClientAccount | undefined>();
   readonly #shares: ClientShares;
+  readonly #maxRequests: number;
   readonly #dials = new Set<AbortController>();
-  #idleTimer: Timer | undefined;
   #isClosed = false;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
     this.isShared = options.isShared;
-    this.#shares = new ClientShares(options.isShared ? MAX_SHARED * FEWEST_REQUESTS : HTTP1_PLACES);
+    this.#idle = new IdleConnections(options.clock);
+    const { isShared, maxRequests = Infinity } = options;
+    this.#maxRequests = maxRequests;
+    const places = isShared ? MAX_SHARED * FEWEST_REQUESTS : HTTP1_PLACES;
+    this.#shares = new ClientShares(Math.min(places, maxRequests), maxRequests !== Infinity);
   }
 
   /**
@@ -96,7 +88,7 @@ export class Upstream implements ConnectionPool, PlaceLender {
    * when too many wait.
    */
   place(waiter: PlaceWaiter): UpstreamConnection | undefined {
-    const { share } = waiter;
+    const share = this.#shareOf(waiter);
     if (share === undefined) return this.#find(waiter, undefined);
     const account = this.#shares.take(share);
     if (account !== undefined) return this.#find(waiter, account);
@@ -109,7 +101,8 @@ export class Upstream implements ConnectionPool, PlaceLender {
   cancel(waiter: PlaceWaiter): void {
     const account = this.#waiters.get(waiter);
     if (!this.#waiters.delete(waiter)) {
-      if (waiter.share !== undefined) this.#shares.forget(waiter, waiter.share);
+      const share = this.#shareOf(waiter);
+      if (share !== undefined) this.#shares.forget(waiter, share);
       return;
     }
     this.giveBack(account);
@@ -134,7 +127,7 @@ export class Upstream implements ConnectionPool, PlaceLender {
   /** Ends all connections at once. */
   close(): void {
     this.#isClosed = true;
-    this.#idleTimer?.cancel();
+    this.#idle.close();
     for (const dial of this.#dials) dial.abort(CANCELLED);
     for (const connection of this.#connections) connection.destroy();
   }
@@ -152,21 +145,26 @@ export class Upstream implements ConnectionPool, PlaceLender {
       this.#waiters.delete(waiter);
       waiter.placed(this.#charged(connection, account));
     }
-    if (connection.isUnused) this.#keep(connection);
+    if (connection.isUnused) this.#idle.keep(connection);
   }
 
   closed(connection: PooledConnection): void {
     this.#connections.delete(connection);
-    this.#forgetIdle(connection);
+    this.#idle.forget(connection);
     this.#countPlaces();
     this.#dialForWaiters();
   }
 
   // Sharing.
 
+  /** Undefined where nothing is counted. */
+  #shareOf({ share }: PlaceWaiter): BudgetShare | undefined {
+    return share ?? (this.#maxRequests === Infinity ? undefined : EVERYBODY);
+  }
+
   /** A place on a connection, which the waiter's client has been charged for. */
   #find(waiter: PlaceWaiter, account: ClientAccount | undefined): UpstreamConnection | undefined {
-    const connection = this.#choose();
+    const connection = this.isShared ? this.#leastBusy() : this.#idle.take();
     if (connection !== undefined) return this.#charged(connection, account);
     if (this.#waiters.size >= MAX_WAITING) {
       if (account !== undefined) this.#shares.give(account);
@@ -208,22 +206,12 @@ export class Upstream implements ConnectionPool, PlaceLender {
       sum += limit;
     }
     // Without a connection it is as it was last.
-    if (known === 0 || !this.#shares.resize(Math.floor((MAX_SHARED * sum) / known))) return;
+    const places = Math.min(Math.floor((MAX_SHARED * sum) / known), this.#maxRequests);
+    if (known === 0 || !this.#shares.resize(places)) return;
     this.#serveQueued();
   }
 
   // Choosing.
-
-  #choose(): PooledConnection | undefined {
-    if (this.isShared) return this.#leastBusy();
-    for (;;) {
-      const connection = this.#idle.pop();
-      if (connection === undefined) return undefined;
-      connection.isKept = false;
-      if (connection.isLeaving) connection.drain();
-      else if (connection.hasRoom) return connection;
-    }
-  }
 
   #leastBusy(): PooledConnection | undefined {
     let least: PooledConnection | undefined;
@@ -238,7 +226,7 @@ export class Upstream implements ConnectionPool, PlaceLender {
     if (least === undefined) return undefined;
     // While another one is being opened, those that are there carry on.
     if (least.active >= BUSY_REQUESTS && this.#mayDial()) this.#dial();
-    this.#forgetIdle(least);
+    this.#idle.forget(least);
     return least;
   }
 
@@ -315,45 +303,9 @@ export class Upstream implements ConnectionPool, PlaceLender {
     this.#dialForWaiters();
   }
 
-  // Keeping.
-
-  #keep(connection: PooledConnection): void {
-    if (connection.isKept) return;
-    if (!connection.hasRoom) return;
-    connection.isKept = true;
-    connection.idleSinceMs = this.#options.clock.monotonicMs();
-    this.#idle.push(connection);
-    this.#idleTimer ??= this.#options.clock.after(SURPLUS_IDLE_MS, this.#onIdle);
-  }
-
-  readonly #onIdle = (): void => {
-    this.#idleTimer = undefined;
-    const { clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    for (;;) {
-      const [oldest] = this.#idle;
-      if (oldest === undefined) return;
-      const idleMs = this.#idle.length > MAX_IDLE ? SURPLUS_IDLE_MS : IDLE_MS;
-      const leftMs = oldest.idleSinceMs + idleMs - nowMs;
-      if (leftMs > 0) {
-        // There may be a surplus by then.
-        this.#idleTimer = clock.after(Math.min(leftMs, SURPLUS_IDLE_MS), this.#onIdle);
-        return;
-      }
-      this.#end(oldest);
-    }
-  };
-
   #end(connection: PooledConnection): void {
-    this.#forgetIdle(connection);
+    this.#idle.forget(connection);
     connection.drain();
-  }
-
-  #forgetIdle(connection: PooledConnection): void {
-    if (!connection.isKept) return;
-    connection.isKept = false;
-    const at = this.#idle.indexOf(connection);
-    if (at >= 0) this.#idle.splice(at, 1);
   }
 }
 

@@ -17,7 +17,7 @@ function takeAll(shares: ClientShares, holder: string): number {
 }
 
 test('each client has half of what the others leave, less a tenth, and a few in any case', (t) => {
-  const shares = new ClientShares(1_000);
+  const shares = new ClientShares(1_000, false);
   t.is(takeAll(shares, 'a'), 450);
   t.is(takeAll(shares, 'b'), 225);
   t.is(takeAll(shares, 'c'), 112);
@@ -26,7 +26,7 @@ test('each client has half of what the others leave, less a tenth, and a few in 
 });
 
 test('who waits is served when its own requests end, and in the order in which they came', (t) => {
-  const shares = new ClientShares(100);
+  const shares = new ClientShares(100, false);
   const account = shares.take(share('a'));
   if (account === undefined) return t.fail('there was room');
   takeAll(shares, 'a');
@@ -42,7 +42,7 @@ test('who waits is served when its own requests end, and in the order in which t
 });
 
 test('the client that has least comes first', (t) => {
-  const shares = new ClientShares(100);
+  const shares = new ClientShares(100, false);
   const account = shares.take(share('a'));
   if (account === undefined) return t.fail('there was room');
   const [a, b] = [1 + takeAll(shares, 'a'), takeAll(shares, 'b')];
@@ -56,7 +56,7 @@ test('the client that has least comes first', (t) => {
 });
 
 test('those that wait are bounded by client, and one that cannot wait is told so', (t) => {
-  const shares = new ClientShares(100);
+  const shares = new ClientShares(100, false);
   for (const holder of ['a', 'b']) takeAll(shares, holder);
   let queued = 0;
   while (shares.queue(waiter('a'), share('a')) === undefined) queued += 1;
@@ -68,7 +68,7 @@ test('those that wait are bounded by client, and one that cannot wait is told so
 });
 
 test('who does not wait any more makes room for another', (t) => {
-  const shares = new ClientShares(100);
+  const shares = new ClientShares(100, false);
   const account = shares.take(share('a'));
   if (account === undefined) return t.fail('there was room');
   takeAll(shares, 'a');
