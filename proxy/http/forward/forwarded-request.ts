@@ -54,7 +54,10 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
   refusal: Refusal | undefined;
   /** True when the client went away, or took its request back. */
   isGivenUp = false;
-  /** True when its client ended what was under way for it: a request to a service, before or within the answer, or the wait for one. */
+  /**
+   * True when its client ended what was under way for it, a request to a service or the wait for one: it took the request back,
+   * or had us end it, by a body that is too large or does not come.
+   */
   isTakenBack = false;
   /** True when a service's answer was broken off in its middle. */
   isCutShort = false;
@@ -206,15 +209,20 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
       this.isGivenUp = this.refusal === undefined;
     }
     const isDone = this.#responseEnded && this.#body.hasEnded;
-    this.isTakenBack = !isDone && this.#tries?.isUnderWay === true;
+    if (!isDone) this.#takenBack();
     this.#over();
   }
 
   #giveUp(): void {
     this.isGivenUp = true;
-    this.isTakenBack = this.#tries?.isUnderWay === true;
+    this.#takenBack();
     this.exchange.reset();
     this.#over();
+  }
+
+  /** Call it before that is ended. */
+  #takenBack(): void {
+    this.isTakenBack ||= this.#tries?.isUnderWay === true;
   }
 
   // What its tries tell.
@@ -309,6 +317,7 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
 
   /** The body goes on for too long. An answer that is whole stays so, and only the rest is not read. */
   #refuseBody(why: Refusal): void {
+    this.#takenBack();
     if (!this.#responseEnded) return this.#refuse(why);
     this.#note(why);
     this.#closeRest();
@@ -357,11 +366,13 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
     const isAnswered = this.#responseEnded && this.status !== 101;
     if (isAnswered && !this.#body.hasEnded) {
       // The answer is there; the rest of the body is not waited for any longer.
+      if (!this.#body.isWaiting) this.#takenBack();
       this.exchange.reset();
       return this.#over();
     }
     if (this.#hasBegun) return this.#refuse(refusal('stream-idle'));
     const isWaiting = this.#isSent || this.#body.isWaiting;
+    if (!isWaiting) this.#takenBack();
     this.#refuse(refusal(isWaiting ? 'service-late' : 'too-late'));
   }
 
