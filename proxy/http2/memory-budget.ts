@@ -12,6 +12,9 @@ interface Account {
  */
 const KEPT_ACCOUNTS = 256;
 
+/** Of the limit: who holds less than this is not why it is reached. */
+const LITTLE_FRACTION = 1 / 32;
+
 /**
  * Bounds the bytes that wait in this process for slow readers, over all tunnels and in both
  * directions. Windows bound each stream; this bounds their sum: when it is exceeded, the owner who holds
@@ -44,6 +47,13 @@ export class MemoryBudget {
   /** False when windows should not grow: half of the memory is in use. */
   get isRoomy(): boolean {
     return this.#totalBytes * 2 < this.#limitBytes;
+  }
+
+  /** False when little should wait on the account of this owner: half of the memory is in use, and it holds much of that. */
+  isRoomyFor(owner: string): boolean {
+    if (this.isRoomy) return true;
+    const heldBytes = this.#accounts.get(owner)?.totalBytes ?? 0;
+    return heldBytes < this.#limitBytes * LITTLE_FRACTION;
   }
 
   /**

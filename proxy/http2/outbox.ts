@@ -22,7 +22,7 @@ const HIGH_WATER_BYTES = 256 * 1024;
 /** What one stream may send before it is the next one's turn. */
 const TURN_BYTES = 64 * 1024;
 
-/** Either of them, where memory is scarce: then many peers do not read, or read slowly. */
+/** Either of them, where memory is scarce and the peer has much of it: it does not read, or reads slowly. */
 const SCARCE_BYTES = 16 * 1024;
 
 /**

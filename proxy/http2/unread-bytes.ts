@@ -29,9 +29,9 @@ export class UnreadBytes implements Holder {
     this.#onShed = onShed;
   }
 
-  /** False when little should wait: memory is scarce. */
+  /** False when little should wait: memory is scarce, and its owner has much of it. */
   get isRoomy(): boolean {
-    return this.#budget.isRoomy;
+    return this.#budget.isRoomyFor(this.owner);
   }
 
   /** So much waits now, which is more than before. */

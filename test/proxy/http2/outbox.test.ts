@@ -254,10 +254,10 @@ test('who has read a part does not end before who has read nothing, also with mo
   t.deepEqual(shed, ['other']);
 });
 
-test('where memory is scarce little waits for each peer', async (t) => {
-  const { transport, outbox, sender, budget } = countedOutbox(1024 * KIB);
-  const other = { owner: 'other', shed() {} };
-  budget.set(other, 600 * KIB);
+test('where memory is scarce little waits for a peer that has much of it, and others are as fast as before', async (t) => {
+  const { transport, outbox, sender, budget } = countedOutbox(16 * 1024 * KIB);
+  const other = { owner: 'peer', shed() {} };
+  budget.set(other, 9_600 * KIB);
   outbox.frames.data(1, Buffer.alloc(1), 0, 1);
   await settled();
   for (const at of [3, 5, 7]) outbox.wait(sender(at, 10_000_000));
@@ -265,6 +265,8 @@ test('where memory is scarce little waits for each peer', async (t) => {
   t.true(outbox.isFull);
   t.true(outbox.frames.length < 33 * KIB);
   budget.set(other, 0);
+  budget.set({ owner: 'somebody', shed() {} }, 9_600 * KIB);
+  t.false(budget.isRoomy);
   outbox.serve();
   t.true(outbox.frames.length > 256 * KIB);
   transport.finishWrite();
