@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { type Architecture, checkArchitecture } from './helpers/sources/architecture-rules.ts';
+import { unusedExports } from './helpers/sources/unused-exports.ts';
 
 const ARCHITECTURE: Architecture = {
   areas: {
@@ -124,9 +125,11 @@ const ARCHITECTURE: Architecture = {
 const ROOT = join(import.meta.dirname, '..');
 
 function readSources(): Map<string, string> {
-  const files = globSync('{common,proxy,control-plane,keeper,cli,bench,dashboard}/**/*.ts', {
-    cwd: ROOT,
-  });
+  return read('{common,proxy,control-plane,keeper,cli,bench,dashboard}/**/*.ts');
+}
+
+function read(pattern: string): Map<string, string> {
+  const files = globSync(pattern, { cwd: ROOT });
   return new Map(files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]));
 }
 
@@ -191,6 +194,13 @@ for (const [file, source, rule] of BROKEN) {
     t.deepEqual(others, []);
   });
 }
+
+test('what is exported is used by another file', (t) => {
+  t.deepEqual(unusedExports(readSources(), read('{test,tools,examples}/**/*.ts')), []);
+  const lone = new Map([['a.ts', 'export function lone() {}\nexport const used = 1;']]);
+  const user = new Map([['b.ts', "import { used } from './a.ts';"]]);
+  t.deepEqual(unusedExports(lone, user), ['a.ts: lone']);
+});
 
 test('few enough floors to hold in the head', (t) => {
   t.true((ARCHITECTURE.layers['proxy']?.length ?? 0) <= 8, 'proxy/ has at most eight floors');

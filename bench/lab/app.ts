@@ -48,7 +48,7 @@ export const GRPC_PATH = '/bench.Echo/Once';
 /** A message of gRPC with its prefix: not compressed, three bytes. */
 export const GRPC_MESSAGE = Buffer.from([0, 0, 0, 0, 3, 0x61, 0x62, 0x63]);
 /** What bulk transfers move unless something else is said: 64 MiB. */
-export const DEFAULT_BULK_BYTES = 64 * 1024 * 1024;
+const DEFAULT_BULK_BYTES = 64 * 1024 * 1024;
 
 const READY_DEADLINE_MS = 10_000;
 

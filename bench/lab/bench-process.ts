@@ -153,7 +153,7 @@ export async function runProgram(command: BenchCommand, deadlineMs: number): Pro
 }
 
 /** The sentence for a process that should have stayed. */
-export function endedEarly(name: string, code: number, output: string): BenchError {
+function endedEarly(name: string, code: number, output: string): BenchError {
   const said = output.split('\n').slice(-5).join(' | ');
   return new BenchError('process-ended', `${name} ended too early, with ${code}: ${said}`);
 }

@@ -7,7 +7,7 @@ import { findProgram } from '../lab/programs.ts';
 import { quantile } from '../results/statistics.ts';
 
 /** How a distribution's h2load is called. */
-export const H2LOAD_PACKAGE = 'apt-get install nghttp2-client';
+const H2LOAD_PACKAGE = 'apt-get install nghttp2-client';
 
 /** What h2load is to do: requests one after the other on each of some connections. */
 export interface H2loadOrder {

@@ -38,7 +38,7 @@ export function residentBytes(pids: readonly number[]): number {
 }
 
 /** Reads what is of no other process out of /proc/PID/smaps_rollup, in bytes. */
-export function parsePrivateBytes(smaps: string): number {
+function parsePrivateBytes(smaps: string): number {
   const kilobytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(smaps)?.[1] ?? Number.NaN);
   return (kilobytes('Private_Clean') + kilobytes('Private_Dirty')) * 1024;

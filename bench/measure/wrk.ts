@@ -7,7 +7,7 @@ import type { Placement } from '../lab/placement.ts';
 import type { Destination } from '../load/messages.ts';
 
 /** How a distribution's wrk is called to the bench's measurements. */
-export const WRK_PACKAGE = 'apt-get install wrk';
+const WRK_PACKAGE = 'apt-get install wrk';
 
 /** What wrk is to do. */
 export interface WrkOrder {

@@ -9,7 +9,7 @@ import { plainTable } from './plain-table.ts';
 const COMPARED = ['best 1:1', 'best mux', 'target', 'met'] as const;
 
 /** The cells of a row, as text: workload, figure, unit, a cell for each peer, then what `COMPARED` names. */
-export function rowCells(row: Row, results: BenchResults): string[] {
+function rowCells(row: Row, results: BenchResults): string[] {
   const { workload, metric, cells, oneToOne, multiplexing, met } = row;
   const figures = results.peers.map(({ id }) => {
     const cell = cells.get(id);
@@ -29,7 +29,7 @@ export function rowCells(row: Row, results: BenchResults): string[] {
 }
 
 /** The header to `rowCells`. */
-export function headerCells({ peers }: BenchResults): string[] {
+function headerCells({ peers }: BenchResults): string[] {
   return ['workload', 'figure', 'unit', ...peers.map(({ title }) => title), ...COMPARED];
 }
 

@@ -9,7 +9,7 @@ import { makePlots, renderPlot } from './plots.ts';
 
 /** Between these lines the page is written by the bench; the rest is written by people. */
 export const FIGURES_BEGIN = '<!-- figures: written by npm run bench -- --full -->';
-export const FIGURES_END = '<!-- end of the figures -->';
+const FIGURES_END = '<!-- end of the figures -->';
 
 /** Puts new figures in the place of those that are there. @throws BenchError `results-unreadable` */
 export function replaceFigures(page: string, figures: string): string {

@@ -21,7 +21,7 @@ export interface Growth {
 const THOUSAND = 1_000;
 
 /** Everything whose growth is measured. */
-export const GROWTHS: readonly Growth[] = [
+const GROWTHS: readonly Growth[] = [
   {
     prefix: 'idle-',
     of: 'connections',

@@ -142,7 +142,7 @@ function judgedValue(row: Row, target: Target, to: Comparison | undefined): numb
 const OURS = 'hauberk';
 
 /** What targets are judged by, the best of them in each row; the others are there to be compared with. */
-export const YARDSTICKS: readonly string[] = ['nginx', 'haproxy', 'envoy-hbone', 'ztunnel'];
+const YARDSTICKS: readonly string[] = ['nginx', 'haproxy', 'envoy-hbone', 'ztunnel'];
 
 function bestOf(
   peers: readonly MeasuredPeer[],

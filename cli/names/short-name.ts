@@ -9,6 +9,6 @@ export function shortName(peer: string, trustDomain: string): string {
 }
 
 /** `SERVICE.NAMESPACE`. */
-export function formatService({ namespace, service }: ServiceName): string {
+function formatService({ namespace, service }: ServiceName): string {
   return `${service}.${namespace}`;
 }

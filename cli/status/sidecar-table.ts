@@ -70,7 +70,7 @@ export function exposedPorts({ anyPort, ports }: Pick<WorkloadInfo, 'anyPort' | 
 }
 
 /** Since when it is connected, as a span; `no` when it is not. */
-export function connectedFor(
+function connectedFor(
   { connected, connectedSinceMs }: Pick<WorkloadInfo, 'connected' | 'connectedSinceMs'>,
   nowMs: number,
 ): string {
@@ -78,7 +78,7 @@ export function connectedFor(
 }
 
 /** The remaining life of its certificate; empty when it has none. */
-export function timeLeft(
+function timeLeft(
   { certificateNotAfterMs: notAfterMs }: Pick<WorkloadInfo, 'certificateNotAfterMs'>,
   nowMs: number,
 ): string {
@@ -87,9 +87,7 @@ export function timeLeft(
 }
 
 /** The beginning of the serial number of its certificate. */
-export function shortSerial({
-  certificateSerial,
-}: Pick<WorkloadInfo, 'certificateSerial'>): string {
+function shortSerial({ certificateSerial }: Pick<WorkloadInfo, 'certificateSerial'>): string {
   return certificateSerial.slice(0, SERIAL_DIGITS);
 }
 

@@ -14,7 +14,7 @@ export function describeDecision(decision: PolicyDecision): string {
 }
 
 /** Why a caller was refused, as the end of a sentence. */
-export function describeDenial(reason: PolicyDenial, grounds: Grounds): string {
+function describeDenial(reason: PolicyDenial, grounds: Grounds): string {
   const rules = grounds.kind === 'rules' ? grounds.rules : [];
   switch (reason) {
     case 'denied-system-identity':

@@ -31,7 +31,7 @@ export function lockDatabase(database: DatabaseSync): void {
 }
 
 /** Whether something failed because another process holds the lock. */
-export function isLocked(error: unknown): boolean {
+function isLocked(error: unknown): boolean {
   if (!(error instanceof Error) || !('errcode' in error)) return false;
   return typeof error.errcode === 'number' && BUSY.has(error.errcode & 0xff);
 }

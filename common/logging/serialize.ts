@@ -17,7 +17,7 @@ export interface LoggedError {
 const MAX_DEPTH = 6;
 
 /** An error with its code, message, hint and causes; its stack only for those who debug. */
-export function serializeError(error: Error, withStack: boolean, depth = 0): LoggedError {
+function serializeError(error: Error, withStack: boolean, depth = 0): LoggedError {
   const code = error instanceof HauberkError ? error.code : systemErrorCode(error);
   const hint = error instanceof HauberkError ? error.hint : undefined;
   const inner = (value: unknown): unknown => serialize(value, withStack, depth + 1);

@@ -11,7 +11,7 @@ export const DEPARTED_MS = 10 * 60_000;
  * have departed, so all count as departed until there is room again: forgetting one would let its
  * application be called in plaintext.
  */
-export const MAX_DEPARTED = 65_536;
+const MAX_DEPARTED = 65_536;
 
 /** What is remembered, for another process. */
 export interface Departures {

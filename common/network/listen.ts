@@ -66,7 +66,7 @@ async function open(server: Server, { host, port, shared }: ListenTarget): Promi
 }
 
 /** Says in one sentence why a listener could not be opened. */
-export function toListenError(error: unknown, { name, host, port }: ListenTarget): ListenError {
+function toListenError(error: unknown, { name, host, port }: ListenTarget): ListenError {
   const address = formatHostPort(host, port);
   const system = systemErrorCode(error);
   switch (system ?? 'unknown') {

@@ -11,7 +11,7 @@ const CLOSED_EARLY = /before secure TLS connection|ECONNRESET|Socket closed|EPIP
 const TLS = /ERR_SSL|SSL routines|wrong version number|handshake failure|alert/i;
 
 /** True for the errors that grpc-js produces. */
-export function isServiceError(error: unknown): error is ServiceError {
+function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'metadata' in error && 'details' in error && 'code' in error;
 }
 

@@ -46,7 +46,7 @@ const UNTRUSTED: Record<UntrustedReason, string> = {
  *
  * @throws RequestError, RevocationError `certificate-revoked`
  */
-export function requireProof(caller: Caller, trust: CallerTrust): ProvenCaller {
+function requireProof(caller: Caller, trust: CallerTrust): ProvenCaller {
   const proven = requireTrusted(caller, trust);
   const { spiffeId, certificate } = proven;
   if (trust.view.revocations().find(spiffeId.uri, certificate) === undefined) return proven;

@@ -19,7 +19,7 @@ export const PRESENCE_TTL_MS = 9_000;
 const KEEP_ALIVE_MS = PRESENCE_TTL_MS / 3;
 
 /** How late the others know how far the sidecars of one are: a person who watches does not wait for it. */
-export const ANNOUNCE_MS = 1_000;
+const ANNOUNCE_MS = 1_000;
 
 const controlPlaneRecord = z.object({
   id: z.string(),

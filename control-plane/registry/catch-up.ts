@@ -4,7 +4,7 @@ import type { MeshView } from './mesh-view.ts';
 import { MESH_PREFIX } from './sidecar-record.ts';
 
 /** Written to see how far the view is: what is written after a revision is seen after it. It says nothing itself. */
-export const MARK_KEY = `${MESH_PREFIX}mark`;
+const MARK_KEY = `${MESH_PREFIX}mark`;
 
 /** Another control plane is a better choice than one that is further behind than this. */
 export const CATCH_UP_TIMEOUT_MS = 5_000;

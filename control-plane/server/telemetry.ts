@@ -16,7 +16,7 @@ import type { MeshView } from '../registry/mesh-view.ts';
 import type { Registry } from '../registry/registry.ts';
 
 /** Where Prometheus asks what there is to scrape. */
-export const TARGETS_PATH = '/prometheus/targets';
+const TARGETS_PATH = '/prometheus/targets';
 
 /** What serving metrics, health and targets takes. */
 export interface TelemetryOptions {

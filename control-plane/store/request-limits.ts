@@ -2,7 +2,7 @@ import { StoreError } from './store-error.ts';
 import type { Compare, Operation, RangeOptions } from './store.ts';
 
 /** Longest key, in bytes of UTF-8: a SPIFFE ID is at most 2,048 bytes and must fit with a prefix. */
-export const MAX_KEY_BYTES = 4096;
+const MAX_KEY_BYTES = 4096;
 
 /**
  * Keys and values of one transaction together, with the keys of its conditions: etcd refuses requests above
@@ -17,10 +17,10 @@ export const MAX_TRANSACTION_BYTES = 1024 * 1024;
 export const MAX_TRANSACTION_OPERATIONS = 127;
 
 /** Shortest lease: below a second a single slow turn of the event loop would end it. */
-export const MIN_LEASE_TTL_MS = 1000;
+const MIN_LEASE_TTL_MS = 1000;
 
 /** Longest lease: well below the 24.8 days at which a Node.js timer overflows. */
-export const MAX_LEASE_TTL_MS = 24 * 60 * 60 * 1000;
+const MAX_LEASE_TTL_MS = 24 * 60 * 60 * 1000;
 
 const invalid = (message: string, hint?: string): StoreError =>
   new StoreError('invalid', message, { hint });

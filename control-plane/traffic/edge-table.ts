@@ -11,7 +11,7 @@ import type { ServiceEdge } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
 
 /** Ends of edges that are told apart: a thousand services with twenty peers each. */
-export const MAX_EDGES = 20_000;
+const MAX_EDGES = 20_000;
 
 /** Their reasons and statuses, some for each: 30 MB where all are as long as they may be. */
 const MAX_ROWS = 200_000;

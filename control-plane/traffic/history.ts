@@ -5,7 +5,7 @@ import { rowsOf } from '../../common/wire/traffic/edge-sums.ts';
 import { EdgeSums, type EdgeLevels } from './edge-table.ts';
 
 /** How long one entry of the history is. */
-export const SLOT_MS = 10_000;
+const SLOT_MS = 10_000;
 
 /** What is remembered: longer history is Prometheus's. */
 export const HISTORY_MS = 60 * 60 * 1000;

@@ -91,7 +91,7 @@ export function isNamed(name: string, text: string): boolean {
 }
 
 /** Whether it is to be looked at. */
-export function isTroubled({ plaintext, failuresPerSecond }: EdgeFigures): boolean {
+function isTroubled({ plaintext, failuresPerSecond }: EdgeFigures): boolean {
   return plaintext || failuresPerSecond > 0;
 }
 

@@ -7,7 +7,7 @@ import type { WorkerHandle } from './worker-handle.ts';
  * The metrics of a sidecar or a gateway with several workers, besides those that every one has.
  * `worker` is a number from 1 on; who follows an ended worker has its number.
  */
-export const WORKER_METRICS = {
+const WORKER_METRICS = {
   ready: {
     name: 'hauberk_workers_ready',
     type: 'gauge',

@@ -9,8 +9,8 @@ import { fleetResultsSchema, isFigureMet, type FleetResults } from '../fleet-res
 import { describeFleet, FLEET_HEAD, formatFleetTarget } from './fleet-table.ts';
 
 /** Between these lines the page is written by the command; the rest is written by people. */
-export const FLEET_BEGIN = '<!-- figures: written by npm run fleet -- --page -->';
-export const FLEET_END = '<!-- end of the figures -->';
+const FLEET_BEGIN = '<!-- figures: written by npm run fleet -- --page -->';
+const FLEET_END = '<!-- end of the figures -->';
 
 const RESULTS_FILE = 'performance/fleet.json';
 const runsSchema = z.array(fleetResultsSchema);

@@ -61,10 +61,10 @@ export interface ChainLink extends ChainPosition {
 }
 
 /** The head of a chain without links. */
-export const CHAIN_START: ChainPosition = { sequence: 0, hash: '0'.repeat(64), revision: 0 };
+const CHAIN_START: ChainPosition = { sequence: 0, hash: '0'.repeat(64), revision: 0 };
 
 /** The hash of a link. */
-export function linkHash(before: string, entries: readonly Pick<Entry, 'key' | 'value'>[]): string {
+function linkHash(before: string, entries: readonly Pick<Entry, 'key' | 'value'>[]): string {
   const hash = createHash('sha256').update(before);
   for (const { key, value } of entries) {
     hash.update(`\n${key}\n${value.length}\n`).update(value);

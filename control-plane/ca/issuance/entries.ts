@@ -26,7 +26,7 @@ export interface Issuances {
 }
 
 /** An answer with so many entries (about 1.5 MB) still fits into gRPC's 4 MB. */
-export const MAX_LISTED = 10_000;
+const MAX_LISTED = 10_000;
 
 /**
  * An entry stays for a day after its certificate expired at least, so that yesterday's incident can be

@@ -113,7 +113,7 @@ export function serviceHere(peer: string, trustDomain: string): ServiceName | un
 }
 
 /** Within a bucket durations are taken to lie evenly, as PromQL's `histogram_quantile` does. */
-export function quantileMs(durations: Durations | undefined, quantile: number): number | undefined {
+function quantileMs(durations: Durations | undefined, quantile: number): number | undefined {
   const { bounds = [], counts = [] } = durations ?? {};
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return undefined;

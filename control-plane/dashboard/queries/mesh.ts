@@ -19,7 +19,7 @@ export async function meshAnswer({ actions, clock }: QueryContext): Promise<Mesh
 }
 
 /** Sidecars by the identity that they have. */
-export function serviceNodes(
+function serviceNodes(
   workloads: readonly Workload[],
   acknowledgedVersion: number,
 ): readonly ServiceNode[] {

@@ -52,7 +52,7 @@ export function isTokenExpired({ code, detail }: EtcdFailure): boolean {
 }
 
 /** The lease that a request names has ended. */
-export function isLeaseMissing({ code, detail }: EtcdFailure): boolean {
+function isLeaseMissing({ code, detail }: EtcdFailure): boolean {
   return code === status.NOT_FOUND && detail.includes('lease not found');
 }
 

@@ -47,7 +47,7 @@ export class DirectRoute implements ForwardRoute {
  * True when sending a request again does no harm: it was surely not acted on (RFC 9113 section 8.7), or it met the
  * end of a connection that was kept, and has the effect of one when it is done twice (RFC 9110 section 9.2.2).
  */
-export function isSafeToRepeat(failed: FailedTry, method: string): boolean {
+function isSafeToRepeat(failed: FailedTry, method: string): boolean {
   if (failed.kind !== 'failed') return false;
   const { kind } = failed.failure;
   return kind === 'refused' || (kind === 'stale' && isIdempotent(method));

@@ -164,7 +164,7 @@ function readTarget(
 const SECTION_SENTENCE = 'expected lines of fields that end with CR LF, got something else';
 
 /** RFC 6585 section 5 */
-export const TOO_MANY_FIELDS: ProtocolRefusal = {
+const TOO_MANY_FIELDS: ProtocolRefusal = {
   reason: 'headers-too-large',
   status: 431,
   sentence: `expected at most ${MAX_FIELDS} fields, got more`,

@@ -1,7 +1,7 @@
 import type { HeaderField } from './static-table.ts';
 
 /** What an entry costs beside its bytes (RFC 7541 section 4.1). */
-export const ENTRY_OVERHEAD_BYTES = 32;
+const ENTRY_OVERHEAD_BYTES = 32;
 
 /** The size of a header field, as HPACK and SETTINGS_MAX_HEADER_LIST_SIZE count it. */
 export function fieldSize([name, value]: HeaderField): number {
