@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Health } from '../../common/metrics/telemetry-server.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
-import { expiryDateMs, remainingMs } from '../identity/schedule.ts';
+import { expiryDateMs, remainingMs } from '../identity/renewal/schedule.ts';
 import { skewProblem } from '../identity/skew.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { RevocationStatus } from '../identity/revocation-status.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import type { SidecarReport } from '../../common/wire/report.ts';
-import { expiryDateMs } from '../identity/schedule.ts';
+import { expiryDateMs } from '../identity/renewal/schedule.ts';
 import type { IdentitySource } from '../identity/source.ts';
 
 /** What the data path tells of itself; with workers, each of them and their sum. */

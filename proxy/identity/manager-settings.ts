@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
-import type { OpenConnection } from './open-connection.ts';
+import type { OpenConnection } from './renewal/open-connection.ts';
 import type { TokenSource } from './token-source.ts';
 
 /** What is counted here. */

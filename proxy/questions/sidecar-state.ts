@@ -19,7 +19,7 @@ import type {
 } from '../../proto/gen/hauberk/v1/question.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
-import { remainingMs } from '../identity/schedule.ts';
+import { remainingMs } from '../identity/renewal/schedule.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 

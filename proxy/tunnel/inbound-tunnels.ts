@@ -6,7 +6,7 @@ import { callEach } from '../../common/listeners.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
 import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
-import { remainingMs } from '../identity/schedule.ts';
+import { remainingMs } from '../identity/renewal/schedule.ts';
 import type { IdentitySource, PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import type { ServerTunnel } from './server-tunnel.ts';

@@ -7,7 +7,7 @@ import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { mayReject } from '../../common/ignored.ts';
 import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
-import { remainingMs } from '../identity/schedule.ts';
+import { remainingMs } from '../identity/renewal/schedule.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import type { PoolLimits } from './pool-limits.ts';

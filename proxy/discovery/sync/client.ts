@@ -15,8 +15,8 @@ import type {
   SyncResponse,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
-import type { OpenConnection } from '../../identity/open-connection.ts';
-import { hurryDelayMs } from '../../identity/schedule.ts';
+import type { OpenConnection } from '../../identity/renewal/open-connection.ts';
+import { hurryDelayMs } from '../../identity/renewal/schedule.ts';
 import type { MeshView } from '../mesh-view.ts';
 import type { ViewUpdate } from '../mutable-view.ts';
 import { createSyncConnection } from './connection.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../common/clock.ts';
-import { remainingMs } from '../../identity/schedule.ts';
+import { remainingMs } from '../../identity/renewal/schedule.ts';
 import type { SyncCredentials } from './credentials.ts';
 
 /*

@@ -1,7 +1,7 @@
 // The wall clock is set, or the machine is suspended, under a sidecar that waits for its renewal.
 import test, { type ExecutionContext } from 'ava';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
-import { remainingMs } from '../../../proxy/identity/schedule.ts';
+import { remainingMs } from '../../../proxy/identity/renewal/schedule.ts';
 import { skewProblem } from '../../../proxy/identity/skew.ts';
 import { identityUnderTest, tokenFor } from '../../helpers/mesh/identity-under-test.ts';
 import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';

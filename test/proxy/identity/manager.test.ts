@@ -4,7 +4,7 @@ import test from 'ava';
 import { momentOf } from '../../../common/dates.ts';
 import { IdentityError } from '../../../proxy/identity/identity-error.ts';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
-import { expiryDateMs, remainingMs } from '../../../proxy/identity/schedule.ts';
+import { expiryDateMs, remainingMs } from '../../../proxy/identity/renewal/schedule.ts';
 import type { IdentityChange } from '../../../proxy/identity/source.ts';
 import { identityUnderTest, tokenFor, WEB } from '../../helpers/mesh/identity-under-test.ts';
 import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';

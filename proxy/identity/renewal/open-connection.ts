@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
-import type { HostPort } from '../../common/config/address.ts';
-import type { ControlPlaneChannel } from '../../common/rpc/channel.ts';
+import type { HostPort } from '../../../common/config/address.ts';
+import type { ControlPlaneChannel } from '../../../common/rpc/channel.ts';
 
 /** A connection to a control plane that is open for something else, and what it was made with. */
 export interface OpenConnection {

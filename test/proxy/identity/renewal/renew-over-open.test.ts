@@ -1,21 +1,21 @@
 // A renewal goes over the connection that is open to a control plane, while that is as good as another.
 import test, { type ExecutionContext } from 'ava';
-import { createChannel } from '../../../common/rpc/channel.ts';
-import type { IdentityManager } from '../../../proxy/identity/manager.ts';
-import type { OpenConnection } from '../../../proxy/identity/open-connection.ts';
-import { cableTo } from '../../helpers/machine/cable.ts';
+import { createChannel } from '../../../../common/rpc/channel.ts';
+import type { IdentityManager } from '../../../../proxy/identity/manager.ts';
+import type { OpenConnection } from '../../../../proxy/identity/renewal/open-connection.ts';
+import { cableTo } from '../../../helpers/machine/cable.ts';
 import {
   identityUnderTest,
   tokenFor,
   type IdentityUnderTest,
-} from '../../helpers/mesh/identity-under-test.ts';
-import { targetsOf } from '../../helpers/targets.ts';
-import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+} from '../../../helpers/mesh/identity-under-test.ts';
+import { targetsOf } from '../../../helpers/targets.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 import {
   startTestControlPlane,
   type TestControlPlane,
-} from '../../helpers/mesh/test-control-plane.ts';
+} from '../../../helpers/mesh/test-control-plane.ts';
 
 const authority = createTestAuthority();
 const RENEWAL_MS = 45 * 60_000;

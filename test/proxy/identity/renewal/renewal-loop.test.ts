@@ -1,8 +1,8 @@
 import test from 'ava';
-import { momentOf } from '../../../common/dates.ts';
-import { startRenewalLoop } from '../../../proxy/identity/renewal-loop.ts';
-import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { momentOf } from '../../../../common/dates.ts';
+import { startRenewalLoop } from '../../../../proxy/identity/renewal/renewal-loop.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 const LIFETIME_MS = 3_600_000;
 

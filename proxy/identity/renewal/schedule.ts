@@ -1,7 +1,7 @@
-import { fullJitterMs } from '../../common/backoff.ts';
-import type { Clock, EpochMs } from '../../common/clock.ts';
-import { ageMs } from '../../common/dates.ts';
-import type { WorkloadIdentity } from './source.ts';
+import { fullJitterMs } from '../../../common/backoff.ts';
+import type { Clock, EpochMs } from '../../../common/clock.ts';
+import { ageMs } from '../../../common/dates.ts';
+import type { WorkloadIdentity } from '../source.ts';
 
 /*
  * received                 1/2        2/3                            expires

@@ -1,12 +1,12 @@
-import { fullJitterMs } from '../../common/backoff.ts';
-import { sleep } from '../../common/clock.ts';
-import { describeError } from '../../common/errors.ts';
-import { callAny } from '../../common/rpc/control-plane-targets.ts';
-import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
-import { issue } from './issue.ts';
+import { fullJitterMs } from '../../../common/backoff.ts';
+import { sleep } from '../../../common/clock.ts';
+import { describeError } from '../../../common/errors.ts';
+import { callAny } from '../../../common/rpc/control-plane-targets.ts';
+import { isPassing, RpcError } from '../../../common/rpc/rpc-error.ts';
+import { issue } from '../issue.ts';
 import { renewOverOpen } from './renew-over-open.ts';
-import type { IdentityManagerSettings } from './manager-settings.ts';
-import type { WorkloadIdentity } from './source.ts';
+import type { IdentityManagerSettings } from '../manager-settings.ts';
+import type { WorkloadIdentity } from '../source.ts';
 
 const TRY_TIMEOUT_MS = 5_000;
 /** Nothing is served before; the same pauses as at enrolment. */

@@ -1,14 +1,14 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { momentOf, storedMoment } from '../../../common/dates.ts';
+import { momentOf, storedMoment } from '../../../../common/dates.ts';
 import {
   expiryDateMs,
   renewalDelayMs,
   retryDelayMs,
   tryTimeoutMs,
-} from '../../../proxy/identity/schedule.ts';
-import { plusMs } from '../../../common/clock.ts';
-import { createManualClock } from '../../helpers/manual-clock.ts';
+} from '../../../../proxy/identity/renewal/schedule.ts';
+import { plusMs } from '../../../../common/clock.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
 
 const clock = createManualClock();
 

@@ -1,11 +1,11 @@
-import { describeError } from '../../common/errors.ts';
-import { JoinTokenError } from '../../common/pki/join-token/join-token-error.ts';
-import { enrolOnce } from './enrol.ts';
-import type { IdentityManagerSettings } from './manager-settings.ts';
+import { describeError } from '../../../common/errors.ts';
+import { JoinTokenError } from '../../../common/pki/join-token/join-token-error.ts';
+import { enrolOnce } from '../enrol.ts';
+import type { IdentityManagerSettings } from '../manager-settings.ts';
 import { isFinal, renewWith } from './recover.ts';
 import { remainingMs, tryTimeoutMs } from './schedule.ts';
-import type { WorkloadIdentity } from './source.ts';
-import { isRevocation } from './revocation-status.ts';
+import type { WorkloadIdentity } from '../source.ts';
+import { isRevocation } from '../revocation-status.ts';
 
 /** One try to get the next certificate. */
 export type RenewalTry = (

@@ -1,9 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
-import { isAboutServer, isRefusal, RpcError } from '../../common/rpc/rpc-error.ts';
-import { issue } from './issue.ts';
-import type { IdentityManagerSettings } from './manager-settings.ts';
+import { isAboutServer, isRefusal, RpcError } from '../../../common/rpc/rpc-error.ts';
+import { issue } from '../issue.ts';
+import type { IdentityManagerSettings } from '../manager-settings.ts';
 import type { OpenConnection } from './open-connection.ts';
-import type { WorkloadIdentity } from './source.ts';
+import type { WorkloadIdentity } from '../source.ts';
 
 /** A connection that broke unnoticed must leave time for a try over another one. */
 const SHARE_OF_TRY = 1 / 2;

@@ -1,7 +1,7 @@
-import { plusMs, type Clock, type MonotonicMs, type Timer } from '../../common/clock.ts';
-import { afterByEither } from '../../common/dates.ts';
-import type { WorkloadIdentity } from './source.ts';
-import { askedToWaitMs } from '../../common/rpc/rpc-error.ts';
+import { plusMs, type Clock, type MonotonicMs, type Timer } from '../../../common/clock.ts';
+import { afterByEither } from '../../../common/dates.ts';
+import type { WorkloadIdentity } from '../source.ts';
+import { askedToWaitMs } from '../../../common/rpc/rpc-error.ts';
 import { remainingMs, retryDelayMs } from './schedule.ts';
 
 /**
