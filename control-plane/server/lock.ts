@@ -14,7 +14,8 @@ import {
 import { KeysError } from '../keys/keys-error.ts';
 import { openVault, sealEverything } from '../keys/vault.ts';
 import type { StoreError } from '../store/store-error.ts';
-import { startControlPlane, type ControlPlaneDependencies, type Settings } from './server.ts';
+import type { ControlPlaneDependencies, Settings } from './control-plane.ts';
+import { startControlPlane } from './server.ts';
 import { openStorage } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 import { createKeyedMutex } from '../keyed-mutex.ts';

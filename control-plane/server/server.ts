@@ -1,12 +1,10 @@
-import type { Logger } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
 import { SOFTWARE_VERSION } from '../../common/process/version.ts';
 import { createSettledDate } from '../../common/dates.ts';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
-import type { Clock } from '../../common/clock.ts';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
-import { drain, type DrainOutcome } from '../../common/lifecycle.ts';
-import { guardedClock, type CountingGuard } from '../../common/guard.ts';
+import { drain } from '../../common/lifecycle.ts';
+import { guardedClock } from '../../common/guard.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import { createAdminHandlers } from '../api/admin/admin.ts';
@@ -32,7 +30,6 @@ import {
   readUpstreamIssuer,
   upstreamPaths,
 } from '../ca/upstream/upstream-files.ts';
-import type { ControlPlaneSettings } from '../config/config.ts';
 import { EventLog } from '../dashboard/events/event-log.ts';
 import { openFederations } from '../federation/federations.ts';
 import { fetchBundle } from '../federation/fetch-bundle.ts';
@@ -43,19 +40,20 @@ import { fencedStore } from '../leader/fenced-store.ts';
 import { openControlPlanes } from '../leader/control-planes.ts';
 import { openLeader } from '../leader/leader.ts';
 import { makeControlPlaneId } from '../leader/control-plane-id.ts';
-import { serveBundle } from './bundle-endpoint.ts';
+import { serveBundle } from './endpoints/bundle-endpoint.ts';
 import { announcedAddresses, announcedMetrics, reachable } from './announced-addresses.ts';
-import { createDashboardSignIn, serveDashboard, type DashboardSettings } from './dashboard.ts';
-import { registerGauges } from './gauges.ts';
-import { startAtZero } from './known-series.ts';
-import { countingLogger } from './log-counters.ts';
+import { createDashboardSignIn, serveDashboard } from './endpoints/dashboard.ts';
+import { registerGauges } from './metrics/gauges.ts';
+import { startAtZero } from './metrics/known-series.ts';
+import { countingLogger } from './metrics/log-counters.ts';
 import { startMaintenance } from './maintenance.ts';
 import { createReadiness } from './readiness.ts';
 import { warnOfRestore } from './restore.ts';
 import { continueWithoutStore } from './without-store.ts';
 import { followRootChanges } from './root-changes.ts';
+import type { ControlPlane, ControlPlaneDependencies, Settings } from './control-plane.ts';
 import { settleControlPlane } from './settle.ts';
-import { serveTelemetry } from './telemetry.ts';
+import { serveTelemetry } from './endpoints/telemetry.ts';
 import { followMigration } from './storage/migrate/follow-migration.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { unlockStore } from './storage/unlock-store.ts';
@@ -73,54 +71,11 @@ import { askEverywhere, askHere } from './asked-sidecars.ts';
 import { openRegistry } from '../registry/registry.ts';
 import { openSightings, SIGHTINGS_DELAY_MS } from '../registry/sightings.ts';
 import { createRevocations } from '../revocation/revocations.ts';
-import type { StoreError } from '../store/store-error.ts';
-import type { SnapshotStore } from '../store/store.ts';
 import { watchWrites } from '../store/writable-store.ts';
 import { createTokens } from '../tokens/tokens.ts';
 import { keepTokenFiles } from '../tokens/token-files.ts';
 import type { TokenRoots } from '../tokens/redemption.ts';
 import { createKeyedMutex } from '../keyed-mutex.ts';
-
-/** What a control plane needs besides its settings. */
-export interface ControlPlaneDependencies {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Whatever is not awaited runs under it. */
-  readonly guard: CountingGuard;
-  /** Is told how to read again, at once, what is followed. */
-  readonly onReload?: (reload: () => void) => void;
-  /** Is told when another control plane has encrypted the keys with another key: this one can do nothing more. */
-  readonly onRekeyed?: () => void;
-  /** Is told when the store is moved elsewhere: this one must write nothing more. */
-  readonly onMoved?: (why: StoreError) => void;
-  /** Instead of the file in the data directory, and for several control planes; it stays open when this one ends. */
-  readonly sharedStore?: SnapshotStore;
-}
-
-/** Everything but what the logger was made with, and what the keys are unlocked with. */
-export interface Settings
-  extends
-    Omit<
-      ControlPlaneSettings,
-      'logLevel' | 'unlockKeyFile' | 'unlockPassphrase' | keyof DashboardSettings
-    >,
-    DashboardSettings {}
-
-/** A control plane that serves. */
-export interface ControlPlane extends AsyncDisposable {
-  readonly grpcPort: number;
-  readonly httpPort: number;
-  /** Where the trust bundle is served, when it is. */
-  readonly bundlePort: number | undefined;
-  /** Where the dashboard is served, when it is. */
-  readonly dashboardPort: number | undefined;
-  /** The credential of the operator. */
-  readonly adminFile: string;
-  /** Everything that it knows in one file, encrypted when its keys are. */
-  backup(): Promise<Buffer>;
-  /** Not ready, ends the streams of the sidecars, waits for calls under way, and lets go. */
-  drainAndClose(forced?: AbortSignal): Promise<DrainOutcome>;
-}
 
 /**
  * Starts a control plane: takes up what is in the data directory, or makes it, and serves.

@@ -13,12 +13,9 @@ import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
 import { decodeIssuer } from '../../control-plane/ca/authorities/stored-authority.ts';
-import type { DashboardSettings } from '../../control-plane/server/dashboard.ts';
-import {
-  startControlPlane,
-  type ControlPlane,
-  type Settings,
-} from '../../control-plane/server/server.ts';
+import type { ControlPlane, Settings } from '../../control-plane/server/control-plane.ts';
+import type { DashboardSettings } from '../../control-plane/server/endpoints/dashboard.ts';
+import { startControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import type { SnapshotStore, Store } from '../../control-plane/store/store.ts';
 import {

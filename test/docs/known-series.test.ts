@@ -8,7 +8,7 @@ import { registerInternalErrors } from '../../common/metrics/internal-errors.ts'
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import { createHttpRefusals } from '../../common/metrics/telemetry-server.ts';
 import { createControlPlaneMetrics } from '../../control-plane/metrics.ts';
-import { startAtZero } from '../../control-plane/server/known-series.ts';
+import { startAtZero } from '../../control-plane/server/metrics/known-series.ts';
 import { createGatewayMetrics } from '../../proxy/gateway/metrics.ts';
 import { createProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
 import { KNOWN_SERIES } from '../../proxy/wiring/known-series.ts';

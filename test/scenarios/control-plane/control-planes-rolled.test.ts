@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../../common/clock.ts';
-import { startControlPlane, type ControlPlane } from '../../../control-plane/server/server.ts';
+import type { ControlPlane } from '../../../control-plane/server/control-plane.ts';
+import { startControlPlane } from '../../../control-plane/server/server.ts';
 import { createGuard } from '../../../common/guard.ts';
 import {
   openSharedStore,

@@ -11,7 +11,7 @@ import { createPrometheusHistory } from '../../../control-plane/prometheus/histo
 import {
   prometheusEndpoint,
   type PrometheusSettings,
-} from '../../../control-plane/server/prometheus-endpoint.ts';
+} from '../../../control-plane/server/endpoints/prometheus-endpoint.ts';
 import { askDashboard, signedIn, signInWith } from '../../helpers/dashboard/dashboard-client.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { startMesh } from '../../helpers/mesh/mesh.ts';

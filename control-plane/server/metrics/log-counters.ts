@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
 
 /** What is counted of the log. */
 export type LogCounters = Pick<ControlPlaneMetrics, 'logLines' | 'reloadsRefused'>;

@@ -6,16 +6,16 @@ import { connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
-import { ConfigError } from '../../../common/config/config-error.ts';
-import { toPem } from '../../../common/pki/pem.ts';
-import { serveBundle } from '../../../control-plane/server/bundle-endpoint.ts';
-import { eventually } from '../../helpers/deadline.ts';
-import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
-import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { createManualClock } from '../../helpers/manual-clock.ts';
-import { spoiledFiles } from '../../helpers/spoiled-files.ts';
-import { temporaryDirectory } from '../../helpers/machine/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/mesh/test-authority.ts';
+import { ConfigError } from '../../../../common/config/config-error.ts';
+import { toPem } from '../../../../common/pki/pem.ts';
+import { serveBundle } from '../../../../control-plane/server/endpoints/bundle-endpoint.ts';
+import { eventually } from '../../../helpers/deadline.ts';
+import { createControlPlaneMetrics } from '../../../../control-plane/metrics.ts';
+import { createLogRecorder } from '../../../helpers/log-recorder.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
+import { spoiledFiles } from '../../../helpers/spoiled-files.ts';
+import { temporaryDirectory } from '../../../helpers/machine/temporary-directory.ts';
+import { createTestAuthority } from '../../../helpers/mesh/test-authority.ts';
 
 const authority = createTestAuthority();
 

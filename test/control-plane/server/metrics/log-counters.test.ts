@@ -1,9 +1,9 @@
 import test from 'ava';
 import { Registry } from 'prom-client';
-import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
-import { startAtZero } from '../../../control-plane/server/known-series.ts';
-import { countingLogger } from '../../../control-plane/server/log-counters.ts';
-import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { createControlPlaneMetrics } from '../../../../control-plane/metrics.ts';
+import { startAtZero } from '../../../../control-plane/server/metrics/known-series.ts';
+import { countingLogger } from '../../../../control-plane/server/metrics/log-counters.ts';
+import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 
 test('warnings and errors are counted and written, and files that cannot be used by what they are for', async (t) => {
   const registry = new Registry();

@@ -1,11 +1,11 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { MonotonicClock } from '../../common/clock.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { readTextFile } from '../../common/config/text-file.ts';
-import { describeError, translating } from '../../common/errors.ts';
-import { followFiles, type FollowedFile } from '../../common/files/followed-file.ts';
-import { tryHandshake } from '../../common/tls/try-handshake.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { readTextFile } from '../../../common/config/text-file.ts';
+import { describeError, translating } from '../../../common/errors.ts';
+import { followFiles, type FollowedFile } from '../../../common/files/followed-file.ts';
+import { tryHandshake } from '../../../common/tls/try-handshake.ts';
 
 /** The certificate and the key that a listener for others than sidecars is given. */
 export interface CredentialFiles {

@@ -1,16 +1,16 @@
 import type { Registry as MetricsRegistry } from 'prom-client';
-import type { WallClock } from '../../common/clock.ts';
-import type { GrpcListener } from '../api/grpc-listener.ts';
-import type { SyncHub } from '../api/sync/hub.ts';
-import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import type { RootRotation } from '../ca/rotation/root-rotation.ts';
-import { registerControlPlaneGauges } from '../metrics.ts';
-import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
-import { countLost } from '../registry/lost-sidecars.ts';
-import type { MeshView } from '../registry/mesh-view.ts';
-import type { Registry } from '../registry/registry.ts';
-import { countTokens, type Tokens } from '../tokens/tokens.ts';
-import { countAddresses } from './addresses.ts';
+import type { WallClock } from '../../../common/clock.ts';
+import type { GrpcListener } from '../../api/grpc-listener.ts';
+import type { SyncHub } from '../../api/sync/hub.ts';
+import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
+import type { RootRotation } from '../../ca/rotation/root-rotation.ts';
+import { registerControlPlaneGauges } from '../../metrics.ts';
+import type { MeshConfigStore } from '../../policy/mesh-config-store.ts';
+import { countLost } from '../../registry/lost-sidecars.ts';
+import type { MeshView } from '../../registry/mesh-view.ts';
+import type { Registry } from '../../registry/registry.ts';
+import { countTokens, type Tokens } from '../../tokens/tokens.ts';
+import { countAddresses } from '../addresses.ts';
 
 /** What is looked at when metrics are asked for. */
 export interface GaugeSources {

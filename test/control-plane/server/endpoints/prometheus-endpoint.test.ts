@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
-import { ConfigError } from '../../../common/config/config-error.ts';
-import { describeError } from '../../../common/errors.ts';
-import { controlPlaneSettings } from '../../../control-plane/config/config.ts';
+import { ConfigError } from '../../../../common/config/config-error.ts';
+import { describeError } from '../../../../common/errors.ts';
+import { controlPlaneSettings } from '../../../../control-plane/config/config.ts';
 import {
   prometheusEndpoint,
   type PrometheusSettings,
-} from '../../../control-plane/server/prometheus-endpoint.ts';
-import { fileScope } from '../../helpers/scope.ts';
+} from '../../../../control-plane/server/endpoints/prometheus-endpoint.ts';
+import { fileScope } from '../../../helpers/scope.ts';
 
 const scope = fileScope();
 const directory = mkdtempSync(path.join(tmpdir(), 'hauberk-endpoint-'));

@@ -1,19 +1,19 @@
 import { networkInterfaces } from 'node:os';
 import type { Logger } from 'pino';
 import type { Registry as MetricsRegistry } from 'prom-client';
-import { canonicalAddress } from '../../common/network/ip-address.ts';
+import { canonicalAddress } from '../../../common/network/ip-address.ts';
 import {
   type Health,
   startTelemetryServer,
   type TelemetryRoute,
   type TelemetryServer,
-} from '../../common/metrics/telemetry-server.ts';
-import type { HostPort } from '../../common/config/address.ts';
-import type { ControlPlanes } from '../leader/control-planes.ts';
-import { findTargets } from '../prometheus/targets.ts';
-import { isOverLoopback } from '../registry/addresses/host-addresses.ts';
-import type { MeshView } from '../registry/mesh-view.ts';
-import type { Registry } from '../registry/registry.ts';
+} from '../../../common/metrics/telemetry-server.ts';
+import type { HostPort } from '../../../common/config/address.ts';
+import type { ControlPlanes } from '../../leader/control-planes.ts';
+import { findTargets } from '../../prometheus/targets.ts';
+import { isOverLoopback } from '../../registry/addresses/host-addresses.ts';
+import type { MeshView } from '../../registry/mesh-view.ts';
+import type { Registry } from '../../registry/registry.ts';
 
 /** Where Prometheus asks what there is to scrape. */
 const TARGETS_PATH = '/prometheus/targets';

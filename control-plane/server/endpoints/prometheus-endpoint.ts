@@ -1,12 +1,12 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { flagName } from '../../common/config/settings.ts';
-import { readTextFile } from '../../common/config/text-file.ts';
-import { describeError } from '../../common/errors.ts';
-import { isLoopbackHost } from '../../common/network/ip-address.ts';
-import type { ControlPlaneSettings } from '../config/config.ts';
-import { requirePair } from '../config/paired-settings.ts';
-import type { PrometheusAccess, PrometheusEndpoint } from '../prometheus/endpoint.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { flagName } from '../../../common/config/settings.ts';
+import { readTextFile } from '../../../common/config/text-file.ts';
+import { describeError } from '../../../common/errors.ts';
+import { isLoopbackHost } from '../../../common/network/ip-address.ts';
+import type { ControlPlaneSettings } from '../../config/config.ts';
+import { requirePair } from '../../config/paired-settings.ts';
+import type { PrometheusAccess, PrometheusEndpoint } from '../../prometheus/endpoint.ts';
 
 /** The settings that say where Prometheus is and how it is asked. */
 export type PrometheusSettings = Partial<

@@ -1,25 +1,28 @@
 import { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import type { HostPort } from '../../common/config/address.ts';
-import type { Guard } from '../../common/guard.ts';
-import { isLoopbackHost } from '../../common/network/ip-address.ts';
-import { adminId } from '../../common/pki/spiffe-id.ts';
-import type { Closeable } from '../../common/lifecycle.ts';
-import { formatHostPort, ListenError } from '../../common/network/listen.ts';
-import { LINK_LIFETIME_MS, SignInLinks } from '../dashboard/access/sign-in-links.ts';
-import { type Session, type SessionGrant, Sessions } from '../dashboard/access/sessions.ts';
-import { type DashboardCredential, startDashboardServer } from '../dashboard/dashboard-server.ts';
-import type { EventLog } from '../dashboard/events/event-log.ts';
-import type { OperatorActions } from '../dashboard/operator-actions.ts';
-import type { ControlPlanes } from '../leader/control-planes.ts';
-import type { ControlPlaneMetrics } from '../metrics.ts';
-import type { OperatorUses } from '../operators/operator-uses.ts';
-import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
-import { createPrometheusHistory } from '../prometheus/history.ts';
-import type { MeshView } from '../registry/mesh-view.ts';
-import type { TrafficSource } from '../traffic/traffic.ts';
+import type { Clock } from '../../../common/clock.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import type { HostPort } from '../../../common/config/address.ts';
+import type { Guard } from '../../../common/guard.ts';
+import { isLoopbackHost } from '../../../common/network/ip-address.ts';
+import { adminId } from '../../../common/pki/spiffe-id.ts';
+import type { Closeable } from '../../../common/lifecycle.ts';
+import { formatHostPort, ListenError } from '../../../common/network/listen.ts';
+import { LINK_LIFETIME_MS, SignInLinks } from '../../dashboard/access/sign-in-links.ts';
+import { type Session, type SessionGrant, Sessions } from '../../dashboard/access/sessions.ts';
+import {
+  type DashboardCredential,
+  startDashboardServer,
+} from '../../dashboard/dashboard-server.ts';
+import type { EventLog } from '../../dashboard/events/event-log.ts';
+import type { OperatorActions } from '../../dashboard/operator-actions.ts';
+import type { ControlPlanes } from '../../leader/control-planes.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
+import type { OperatorUses } from '../../operators/operator-uses.ts';
+import type { MeshConfigStore } from '../../policy/mesh-config-store.ts';
+import { createPrometheusHistory } from '../../prometheus/history.ts';
+import type { MeshView } from '../../registry/mesh-view.ts';
+import type { TrafficSource } from '../../traffic/traffic.ts';
 import {
   credentialFiles,
   type FileCredential,

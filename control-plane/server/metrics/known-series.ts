@@ -1,11 +1,11 @@
-import { HTTP_REFUSALS } from '../../common/metrics/http-refusals.ts';
-import { everySeries } from '../../common/metrics/known-series.ts';
-import { REFUSALS } from '../../common/rpc/rpc-error.ts';
-import { HANDSHAKE_FAILURES } from '../api/handshake-failure.ts';
-import { DASHBOARD_REFUSALS } from '../dashboard/dashboard-error.ts';
-import { DIAL_OUTCOMES } from '../registry/addresses/prover.ts';
+import { HTTP_REFUSALS } from '../../../common/metrics/http-refusals.ts';
+import { everySeries } from '../../../common/metrics/known-series.ts';
+import { REFUSALS } from '../../../common/rpc/rpc-error.ts';
+import { HANDSHAKE_FAILURES } from '../../api/handshake-failure.ts';
+import { DASHBOARD_REFUSALS } from '../../dashboard/dashboard-error.ts';
+import { DIAL_OUTCOMES } from '../../registry/addresses/prover.ts';
 import { COUNTED_LEVELS, FOLLOWED_FILES } from './log-counters.ts';
-import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
 
 /**
  * The counters whose labels have closed lists, with the lists. The reasons of

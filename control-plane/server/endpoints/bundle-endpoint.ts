@@ -1,13 +1,13 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { MonotonicClock } from '../../common/clock.ts';
-import type { HostPort } from '../../common/config/address.ts';
-import type { Closeable } from '../../common/lifecycle.ts';
-import { secureContextOptions } from '../../common/pki/tls-options.ts';
-import type { ServerIdentity } from '../../common/rpc/server-credentials.ts';
-import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { startBundleEndpoint } from '../federation/bundle-endpoint.ts';
-import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
+import type { HostPort } from '../../../common/config/address.ts';
+import type { Closeable } from '../../../common/lifecycle.ts';
+import { secureContextOptions } from '../../../common/pki/tls-options.ts';
+import type { ServerIdentity } from '../../../common/rpc/server-credentials.ts';
+import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
+import { startBundleEndpoint } from '../../federation/bundle-endpoint.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
 import {
   credentialFiles,
   followCredential,
