@@ -9,6 +9,6 @@ export const caddyPeer: Peer = {
   kind: 'one-to-one',
   program: 'caddy',
   install: 'apt-get install caddy',
-  version: () => programVersion('caddy', ['version'], /^v?(\d\S*)/),
+  version: () => programVersion('caddy', ['version'], /^v?(\d\S*)/m),
   plans: { gateway: planCaddyGateway, route: planCaddyGateway },
 };

@@ -8,7 +8,7 @@ import { resultNotes } from './notes.ts';
 import type { Plot } from './plots.ts';
 import { slopeCells, slopeHead } from './table.ts';
 
-/** The part of the page that a run writes, in Markdown. */
+/** The part of the page that a run writes, in Markdown: what is judged, the pictures, and what to know beside them. */
 export function renderFigures(
   results: BenchResults,
   rows: readonly Row[],
@@ -20,17 +20,26 @@ export function renderFigures(
     targetTable(rows),
     ...plots.map(({ file, alternative }) => `![${alternative}](performance/${file})`),
     ...growthSection(results, rows),
-    '### All figures',
+    '### To know beside them',
+    resultNotes(results, rows)
+      .map((note) => `- ${escapeMarkdown(note)}`)
+      .join('\n'),
+  ];
+  return sections.filter((section) => section !== '').join('\n\n');
+}
+
+/** A page with all that a run has measured, in Markdown. */
+export function renderAllFigures(results: BenchResults, rows: readonly Row[]): string {
+  const sections = [
+    '# All figures',
+    'Written by `npm run bench -- --full`; [Performance](../performance.md) says how they are made, and which of them have targets.',
+    intro(results),
     ...results.workloads.map((workload) =>
       workloadSection(
         results,
         rows.filter((row) => row.workload.id === workload.id),
       ),
     ),
-    '### To know beside them',
-    resultNotes(results, rows)
-      .map((note) => `- ${escapeMarkdown(note)}`)
-      .join('\n'),
   ];
   return sections.filter((section) => section !== '').join('\n\n');
 }
@@ -112,5 +121,5 @@ function workloadSection({ peers }: BenchResults, rows: readonly Row[]): string 
     formatRatio(oneToOne?.ratio),
     formatRatio(multiplexing?.ratio),
   ]);
-  return `#### ${title[0]?.toUpperCase() ?? ''}${title.slice(1)}\n\n${description}\n\n${markdownTable(head, body)}`;
+  return `## ${title[0]?.toUpperCase() ?? ''}${title.slice(1)}\n\n${description}\n\n${markdownTable(head, body)}`;
 }

@@ -4,7 +4,7 @@ import { format, resolveConfig } from 'prettier';
 import { BenchError } from '../bench-error.ts';
 import type { BenchResults } from '../results/results.ts';
 import type { Row } from '../results/rows.ts';
-import { renderFigures } from './page-figures.ts';
+import { renderAllFigures, renderFigures } from './page-figures.ts';
 import { makePlots, renderPlot } from './plots.ts';
 
 /** Between these lines the page is written by the bench; the rest is written by people. */
@@ -33,7 +33,7 @@ export function replaceBetween(
   return `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`;
 }
 
-/** Writes `performance.md`, its pictures and the results themselves into the folder of documents. */
+/** Writes `performance.md`, and its pictures, all figures and the results themselves into the folder `performance` beside it. */
 export async function writePage(
   docs: string,
   results: BenchResults,
@@ -46,6 +46,7 @@ export async function writePage(
   for (const plot of plots) await writeFile(join(folder, plot.file), await renderPlot(plot));
   const page = replaceFigures(await readFile(path, 'utf8'), renderFigures(results, rows, plots));
   await writeFormatted(path, page);
+  await writeFormatted(join(folder, 'figures.md'), renderAllFigures(results, rows));
   await writeFormatted(join(folder, 'results.json'), JSON.stringify(results));
 }
 

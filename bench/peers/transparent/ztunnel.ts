@@ -28,7 +28,7 @@ export const ztunnelPeer: Peer = {
   program: 'ztunnel',
   install: 'build it as docs/performance.md says, and name the program in ZTUNNEL',
   note: 'it is measured where both ends intercept, in network namespaces; Hauberk does the same in these rows',
-  version: () => programVersion('ztunnel', ['version'], /Version:"([^"]+)"/),
+  version: () => programVersion('ztunnel', ['version'], /Version:"([\d.]+(?=")|[0-9a-f]{8})/),
   plans: { transparent: planZtunnel },
 };
 
