@@ -1,12 +1,9 @@
 import { constants } from 'node:os';
-import type { MonotonicClock } from '../../../common/clock.ts';
 import { callEach } from '../../../common/listeners.ts';
-import type { StreamClose, StreamReceiver } from '../byte-stream.ts';
-import { FailedWrite, type FailedWriteReader } from '../failed-write.ts';
-import { LeavingClient, type LeavingClientReader } from '../leaving-client.ts';
-import type { PlaintextStream, PlaintextStreamOptions } from '../plaintext-stream.ts';
+import { ConnectionStream } from '../connection-stream.ts';
+import type { PlaintextStreamOptions } from '../plaintext-stream.ts';
 import { SHARED_READ_BUFFER } from '../socket-reader.ts';
-import { type OnTaken, type Outlet, SocketWriter } from '../socket-writer.ts';
+import type { OnTaken } from '../socket-writer.ts';
 import {
   END_OF_STREAM,
   type Runtime,
@@ -15,8 +12,6 @@ import {
   type TcpHandle,
   type WriteRequest,
 } from './runtime.ts';
-
-type Roles = PlaintextStream & Outlet & FailedWriteReader & LeavingClientReader;
 
 /** Whose handle, or request, it is: callbacks are shared by all, since one of its own for each would be memory. */
 const OWNER = Symbol('owner');
@@ -43,7 +38,7 @@ interface OwnedShutdown extends ShutdownRequest {
  *     the end    both are over, or close() and writing is over -> destroyed -> 'close', closed('ended')
  *                an error, or reset()                          -> destroyed -> 'close', closed('reset')
  */
-export class HandleStream implements Roles {
+export class HandleStream extends ConnectionStream {
   static readonly #onRead = function (this: TcpHandle): void {
     (this as OwnedHandle)[OWNER].#readDone();
   };
@@ -59,50 +54,25 @@ export class HandleStream implements Roles {
   };
   readonly #runtime: Runtime;
   readonly #handle: OwnedHandle;
-  readonly #writer = new SocketWriter(this);
-  /** Of a client. */
-  readonly #clientClock: MonotonicClock | undefined;
-  /** Made when it is not read for the first time: most clients always are. */
-  #client: LeavingClient | undefined;
-  /** A write has failed, and what was received is being read. */
-  #failedWrite: FailedWrite | undefined;
-  #receiver: StreamReceiver | undefined;
   /** Most often one or two. */
   #closeListeners: (() => void)[] = [];
-  #isStarted = false;
   #hasBuffer = false;
   #isReading = false;
-  #isPaused = false;
-  /** Handed over, and not consumed yet. */
-  #unreadBytes = 0;
-  #readsNoMore = false;
   #peerHasEnded = false;
   #writing: 'open' | 'ended' | 'shutting-down' | 'shut-down' = 'open';
   #resetsAfterShutdown = false;
   #isDestroyed = false;
-  /** By an error or by us: whatever comes is no orderly end. */
-  #isBroken = false;
-  #hasToldEnd = false;
-  #hasToldWaitingEnd = false;
 
   /** @param handle is connected or about to be, and not read */
-  constructor(runtime: Runtime, handle: TcpHandle, { clientClock }: PlaintextStreamOptions = {}) {
+  constructor(runtime: Runtime, handle: TcpHandle, options: PlaintextStreamOptions = {}) {
+    super(options);
     this.#runtime = runtime;
     this.#handle = handle as OwnedHandle;
     this.#handle[OWNER] = this;
-    this.#clientClock = clientClock;
-  }
-
-  get isClosed(): boolean {
-    return this.#isBroken || this.#isDestroyed;
   }
 
   get isDestroyed(): boolean {
     return this.#isDestroyed;
-  }
-
-  get isPaused(): boolean {
-    return this.#isPaused;
   }
 
   get hasEnded(): boolean {
@@ -123,62 +93,24 @@ export class HandleStream implements Roles {
     if (at !== -1) this.#closeListeners.splice(at, 1);
   }
 
-  attach(receiver: StreamReceiver): void {
-    this.#receiver = receiver;
-    this.#hasToldEnd = false;
-  }
-
-  start(): void {
-    const wasStarted = this.#isStarted;
-    this.#isStarted = true;
-    if (this.isClosed) return this.#tellEnd('reset');
-    // The receiver before was not detached: nothing was read in between.
-    if (wasStarted) return this.#readOn();
-    this.#isPaused = false;
-    this.#read();
-  }
-
-  detach(): void {
-    this.#stopReading();
-    this.#isStarted = false;
-    this.#receiver = undefined;
-    this.#client?.close();
-  }
-
-  consumed(bytes: number): void {
-    this.#unreadBytes -= bytes;
-    this.#readOn();
-  }
-
-  holdSpare(): void {}
-
-  write(chunk: Buffer, more = false, isOwned = false): boolean {
-    if (this.isClosed || this.#failedWrite !== undefined || this.hasEnded) return false;
-    return this.#writer.write(chunk, more, isOwned);
-  }
-
   end(): void {
-    this.#writer.flush();
+    this.writer.flush();
     // Where a write has failed there is no end in order: it is given up when all was read.
-    if (this.isClosed || this.hasEnded || this.#failedWrite !== undefined) return;
+    if (this.isClosed || this.hasEnded || this.isReadingOn) return;
     this.#writing = 'ended';
     this.#shutDown();
   }
 
   close(): void {
-    this.#readsNoMore = true;
+    this.readsNoMore = true;
     // An end that waits for what cannot be written would be for ever.
-    if (this.#failedWrite !== undefined || this.#writing === 'shut-down') this.destroy();
+    if (this.isReadingOn || this.#writing === 'shut-down') this.destroy();
     else this.end();
   }
 
-  reset(): void {
-    this.#isBroken = true;
-    this.#stopReading();
-    // What was written before the break is sent before the reset, as far as the system takes it at once.
-    this.#writer.flush();
-    this.#writer.discard();
-    if (this.#failedWrite !== undefined) this.destroy();
+  protected breakOff(): void {
+    this.pause();
+    if (this.isReadingOn) this.destroy();
     // libuv refuses a reset meanwhile. All was written by then: it takes one turn of the event loop.
     else if (this.#writing === 'shutting-down') this.#resetsAfterShutdown = true;
     else this.#resetHandle();
@@ -196,16 +128,6 @@ export class HandleStream implements Roles {
     if (this.#isDestroyed) return;
     this.#isDestroyed = true;
     this.#handle.reset(HandleStream.#onClosed);
-  }
-
-  // What its writer asks and tells, and those who watch the connection.
-
-  written(bytes: number): void {
-    this.#receiver?.written(bytes);
-  }
-
-  spare(bytes: number): void {
-    this.#receiver?.spare(bytes);
   }
 
   send(chunks: readonly Buffer[], wait: () => OnTaken): boolean {
@@ -230,18 +152,8 @@ export class HandleStream implements Roles {
     return false;
   }
 
-  endWaits(): void {
-    if (this.#hasToldWaitingEnd) return;
-    this.#hasToldWaitingEnd = true;
-    this.#receiver?.endWaits?.();
-  }
-
-  left(): void {
-    this.#fail();
-  }
-
-  #read(): void {
-    if (this.#isReading || !this.#isStarted || this.#peerHasEnded || this.isClosed) return;
+  protected resume(): void {
+    if (this.#isReading || !this.isStarted || this.#peerHasEnded || this.isClosed) return;
     if (!this.#hasBuffer) {
       // It cannot be taken back: not before it is sure that no socket of Node.js is made from the handle.
       this.#hasBuffer = true;
@@ -252,45 +164,25 @@ export class HandleStream implements Roles {
     if (this.#handle.readStart() !== 0) process.nextTick(() => this.#fail());
   }
 
-  #stopReading(): void {
+  protected pause(): void {
     if (!this.#isReading) return;
     this.#isReading = false;
     if (!this.#isDestroyed) this.#handle.readStop();
   }
 
-  #readOn(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#read();
-    this.#failedWrite?.resumed();
-  }
-
   #readDone(): void {
     const { streamBaseState, kReadBytesOrError } = this.#runtime;
     const length = streamBaseState[kReadBytesOrError] ?? 0;
-    if (length > 0) return this.#onData(SHARED_READ_BUFFER.subarray(0, length));
+    if (length > 0) return this.received(SHARED_READ_BUFFER.subarray(0, length), false);
     if (length === END_OF_STREAM) return this.#onEnd();
     // Nothing was there after all.
     if (length < 0) this.#fail();
   }
 
-  #onData(chunk: Buffer): void {
-    this.#failedWrite?.read();
-    this.#unreadBytes += chunk.length;
-    if (this.#receiver?.data(chunk, false, false) !== false) return;
-    // All of it was consumed within the call, as the end of a message can bring about: nothing would resume it.
-    if (this.#unreadBytes <= 0) return;
-    this.#isPaused = true;
-    this.#stopReading();
-    if (this.#clientClock === undefined) return;
-    this.#client ??= new LeavingClient(this.#clientClock, this);
-    this.#client.paused();
-  }
-
   #onEnd(): void {
-    this.#stopReading();
+    this.pause();
     this.#peerHasEnded = true;
-    if (this.#failedWrite === undefined) this.#receiver?.end();
+    this.receivedEnd();
     if (this.#writing === 'shut-down') this.destroy();
   }
 
@@ -299,22 +191,20 @@ export class HandleStream implements Roles {
     if (this.#isDestroyed) return;
     if (status === 0) this.#shutDown();
     // One behind the first that failed: that the peer has left is known, and what it sent is being read.
-    else if (this.#failedWrite !== undefined) return;
-    else if (this.#mayReadOn(status)) {
-      this.#writer.discard();
-      this.#failedWrite = new FailedWrite(this, () => this.#giveUp());
-    } else this.#fail();
+    else if (this.isReadingOn) return;
+    else if (this.#mayReadOn(status)) this.writeFailed(() => this.#fail());
+    else this.#fail();
   }
 
   /** The peer has left, and is no client, of which nothing would be of use. */
   #mayReadOn(status: number): boolean {
-    if (this.#clientClock !== undefined) return false;
+    if (this.clientClock !== undefined) return false;
     return status === -EPIPE || status === -ECONNRESET;
   }
 
   /** Ends our direction if that is due, and the system has all that was written. */
   #shutDown(): void {
-    if (this.#writing !== 'ended' || !this.#writer.isIdle) return;
+    if (this.#writing !== 'ended' || !this.writer.isIdle) return;
     if (this.#peerHasEnded) {
       // Closing the descriptor sends the FIN too: a call of the system less for each connection, and a turn of the loop.
       this.#writing = 'shut-down';
@@ -332,37 +222,19 @@ export class HandleStream implements Roles {
     if (this.#isDestroyed) return;
     this.#writing = 'shut-down';
     if (this.#resetsAfterShutdown) this.#resetHandle();
-    else if (this.#peerHasEnded || this.#readsNoMore) this.destroy();
-  }
-
-  #giveUp(): void {
-    this.#isBroken = true;
-    this.#tellEnd('reset');
-    this.destroy();
+    else if (this.#peerHasEnded || this.readsNoMore) this.destroy();
   }
 
   #fail(): void {
-    if (this.#isDestroyed) return;
-    this.#isBroken = true;
-    this.#tellEnd('reset');
-    this.reset();
+    if (!this.#isDestroyed) this.failed();
   }
 
   #closed(): void {
-    this.#writer.discard();
-    this.#client?.close();
     const listeners = this.#closeListeners;
     this.#closeListeners = [];
-    const hasRead = this.#peerHasEnded || this.#readsNoMore;
-    // A FIN was read, and everything was written with a FIN after it.
-    const hasEnded = !this.#isBroken && hasRead && this.#writing === 'shut-down';
-    callEach([...listeners, () => this.#tellEnd(hasEnded ? 'ended' : 'reset')], (tell) => tell());
-  }
-
-  #tellEnd(how: StreamClose): void {
-    if (this.#hasToldEnd || !this.#isStarted || this.#receiver === undefined) return;
-    this.#hasToldEnd = true;
-    this.#receiver.closed(how);
+    const hasRead = this.#peerHasEnded || this.readsNoMore;
+    const hasEnded = hasRead && this.#writing === 'shut-down';
+    callEach([...listeners, () => this.closed(hasEnded)], (tell) => tell());
   }
 }
 
