@@ -25,6 +25,7 @@ const ANSWER = [Buffer.from('ans'), Buffer.from('wer')] as const;
  *     connect by IPv6                             the same, where the machine has it
  *     accept                                      a handle, of which a socket of Node.js can be made
  *     read                                        into our memory, its length in the state
+ *     stop reading, and read on                   what comes meanwhile comes after it
  *     write, and several chunks at once           0: the system has taken them within the call
  *     shutdown                                    is completed, and read as an end
  *     reset                                       closes it, and is read as an error
@@ -84,10 +85,20 @@ class Trial {
     write.buffer = QUESTION;
     write.oncomplete = this.#completes('write', write);
     let answer = '';
+    let isStopped = false;
     this.#read(client, (length, bytes) => {
+      this.#expect('nothing to be read after readStop', !isStopped);
       answer += bytes;
-      if (length === END_OF_STREAM) this.#answered(client, answer);
+      if (length === END_OF_STREAM) return this.#answered(client, answer);
+      this.#expect('readStop', client.readStop() === 0);
+      isStopped = true;
+      // The end comes within that time.
+      setImmediate(() => setImmediate(readOn));
     });
+    const readOn = (): void => {
+      isStopped = false;
+      if (client.readStart() !== 0) this.#done('expected to be read on after readStop');
+    };
     this.#connectByIPv6(name.port ?? 0);
   }
 

@@ -80,7 +80,16 @@ const CHANGED_CALLS: readonly (readonly [keyof TcpHandle, (call: Call) => Call, 
         always(call(...values)),
     /expected a write that fails/,
   ],
+  ['readStop', () => () => -1, /expected readStop/],
+  ['readStop', () => () => 0, /expected nothing to be read after readStop/],
+  ['close', withoutThis, /expected a callback's own this/],
+  ['reset', withoutThis, /expected a callback's own this/],
 ];
+
+/** The callback has nothing as its `this`. */
+function withoutThis(call: Call): Call {
+  return (callback) => call(() => (callback as () => void)());
+}
 
 function always(result: unknown): unknown {
   return typeof result === 'number' ? 0 : result;

@@ -153,8 +153,12 @@ export const goaway = (lastId: number, code = 0): Buffer =>
   frame({ type: TYPE.GOAWAY, payload: uint32(lastId, code) });
 
 /** Our connection to a server that the test plays. */
-export async function connected(t: Test): Promise<{ dialled: Dialled; server: RawPeer }> {
+export async function connected(
+  t: Test,
+  options?: Parameters<typeof dial>[2],
+): Promise<{ dialled: Dialled; server: RawPeer }> {
   const listener = await rawServer(t);
-  const [dialled, server] = await Promise.all([dial(t, listener.port), listener.accepted()]);
+  const dialling = dial(t, listener.port, options);
+  const [dialled, server] = await Promise.all([dialling, listener.accepted()]);
   return { dialled, server };
 }
