@@ -56,7 +56,7 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
   isGivenUp = false;
   /**
    * True when its client ended what was under way for it, a request to a service or the wait for one: it took the request back,
-   * or had us end it, by a body that is too large or does not come.
+   * or had us end it, by a body that is too large or does not come, or an answer that it does not take.
    */
   isTakenBack = false;
   /** True when a service's answer was broken off in its middle. */
@@ -299,7 +299,10 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
   #completed(): void {
     if (this.#isOver || this.#body.hasEnded || this.status === 101) return;
     this.#awaitRest();
-    if (this.#body.isHeldBack) this.#closeRest();
+    if (!this.#body.isHeldBack) return;
+    // Its service is waiting for a body that will not come: a client that says so again and again is charged for it.
+    this.#takenBack();
+    this.#closeRest();
   }
 
   /** Reads no more of the request, whose answer is whole. */
@@ -370,7 +373,10 @@ export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner
       this.exchange.reset();
       return this.#over();
     }
-    if (this.#hasBegun) return this.#refuse(refusal('stream-idle'));
+    if (this.#hasBegun) {
+      if (this.responseBytes > this.#takenBytes) this.#takenBack();
+      return this.#refuse(refusal('stream-idle'));
+    }
     const isWaiting = this.#isSent || this.#body.isWaiting;
     if (!isWaiting) this.#takenBack();
     this.#refuse(refusal(isWaiting ? 'service-late' : 'too-late'));

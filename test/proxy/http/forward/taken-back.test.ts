@@ -1,10 +1,14 @@
 /** Whose request it is that is ended before its end: a client that has ours reset is charged for it, and no other. */
 import test from 'ava';
+import type { Field } from '../../../../proxy/http/message.ts';
 import { responseHead } from './fake-exchanges.ts';
 import { forwardWorld } from './forwarding.ts';
 
 type World = ReturnType<typeof forwardWorld>;
 type Reached = Awaited<ReturnType<World['reach']>>;
+
+/** More than nothing may move for. */
+const IDLE_MS = 10_001;
 
 const TOO_MUCH = 'x'.repeat(1_001);
 
@@ -36,7 +40,24 @@ const BY_CLIENT: Readonly<Record<string, (reached: Reached, world: World) => unk
     answers(reached);
     await clock.advance(20_000);
   },
+  async 'does not take the answer'(reached, { clock }) {
+    begins(reached);
+    reached.client.takes = false;
+    reached.service.receiver.data(Buffer.from('x'), false, true);
+    await clock.advance(IDLE_MS);
+  },
 };
+
+test('a client that waits for a 100, and needs none any more, has its request taken back', async (t) => {
+  const world = forwardWorld();
+  const fields: Field[] = [['Expect', '100-continue']];
+  const reached = await world.reach({ method: 'POST', fields }, false);
+  answers(reached);
+  t.deepEqual(reached.service.calls, ['reset']);
+  reached.client.closeAs('ended');
+  t.is(world.done.length, 1);
+  t.true(reached.request.isTakenBack);
+});
 
 for (const [what, act] of Object.entries(BY_CLIENT)) {
   test(`a client that ${what} has its request taken back`, async (t) => {
@@ -66,6 +87,12 @@ const BY_SERVICE: Readonly<Record<string, (reached: Reached, world: World) => un
     reached.service.takes = false;
     reached.client.data('x');
     await clock.advance(20_000);
+  },
+  async 'does not go on with its answer'(reached, { clock }) {
+    begins(reached);
+    reached.client.receiver?.end();
+    reached.service.receiver.data(Buffer.from('x'), false, true);
+    await clock.advance(IDLE_MS);
   },
   async 'does not answer'({ client }, { clock }) {
     client.receiver?.end();
