@@ -14,6 +14,7 @@ import type { InboundContext } from './context.ts';
 import { authorityOf, isBudgetRefusal, noteAudited, noteCut, refuse } from './lines.ts';
 import type { CarriedRequests } from './requests/carry-requests.ts';
 import type * as OpenRequests from './requests/open-requests.ts';
+import type { SourceAddress } from './source-address.ts';
 import { claimStream } from './stream-budget.ts';
 
 type Admitted = Admission & { readonly kind: 'admitted' };
@@ -22,6 +23,8 @@ type Admitted = Admission & { readonly kind: 'admitted' };
 interface Opened {
   readonly admission: Admitted;
   readonly app: PlaintextStream;
+  /** From which address it is called; undefined for one of this host's. */
+  readonly from: string | undefined;
   /** What the application is told of the caller; undefined for nothing. */
   readonly certificate: string | undefined;
   /** Undefined where it is carried as bytes. */
@@ -100,7 +103,10 @@ export class InboundStream implements LiveConnection<DenialReason> {
     const policies = this.#context.policies.current();
     const first = this.#admit();
     if (first.kind === 'refused') return this.#refuse(first);
-    const app = await this.#connect(first);
+    const source = this.#sourceOf(first);
+    if (source.kind === 'refused') return this.#refuse({ ...source, status: 503 });
+    const from = source.kind === 'client' ? source.address : undefined;
+    const app = await this.#connect(first, from);
     if (app === undefined) return undefined;
     this.#app = app;
     const certificate = this.#context.certificateOf(this.#stream, first.port);
@@ -122,17 +128,18 @@ export class InboundStream implements LiveConnection<DenialReason> {
       const why = 'rules about requests came while the connection was made';
       return this.#refuse({ status: 503, reason: 'denied-request', why });
     }
-    const opened = { admission, app, certificate, requests: isLookedAt ? requests : undefined };
+    const looked = isLookedAt ? requests : undefined;
+    const opened = { admission, app, from, certificate, requests: looked };
     return { ended: this.#carry(opened) };
   }
 
   /** Undefined when the stream has been refused. */
-  async #connect({ target, port }: Admitted): Promise<PlaintextStream | undefined> {
-    const { metrics, budgets, sourceOf } = this.#context;
-    const { peer, address, signal } = this.#stream;
-    const source = sourceOf(address, target.address);
-    if (source.kind === 'refused') return this.#refuse({ ...source, status: 503 });
-    const from = source.kind === 'client' ? source.address : undefined;
+  async #connect(
+    { target, port }: Admitted,
+    from: string | undefined,
+  ): Promise<PlaintextStream | undefined> {
+    const { metrics, budgets } = this.#context;
+    const { peer, signal } = this.#stream;
     const claim = claimStream(peer.uri, target, budgets);
     if (claim.kind === 'denied') return this.#refuse({ ...claim, status: 503 });
     try {
@@ -154,7 +161,7 @@ export class InboundStream implements LiveConnection<DenialReason> {
   }
 
   /** Tells the peer that the application has accepted, and carries until the end. */
-  #carry({ admission, app, certificate, requests }: Opened): Promise<ConnectionEnd> {
+  #carry({ admission, app, from, certificate, requests }: Opened): Promise<ConnectionEnd> {
     const { metrics, live, requests: carriers } = this.#context;
     const { audited, port, target } = admission;
     noteAudited(this.#stream, this.#context, audited);
@@ -170,7 +177,7 @@ export class InboundStream implements LiveConnection<DenialReason> {
       return relay(app, accepted, connection.counters, connection.observer);
     }
     const stream = this.#stream;
-    const opened = { stream, accepted, app, port, target, certificate, connection };
+    const opened = { stream, accepted, app, port, target, from, certificate, connection };
     this.#carried = requests.openRequests(opened, this.#context);
     return carriers.carry(this.#carried);
   }
@@ -180,6 +187,10 @@ export class InboundStream implements LiveConnection<DenialReason> {
     // The relay leaves it open for another try, which only the side that dialled can make.
     if (outcome === 'untouched') this.#app?.reset();
     this.#connection?.closed(this.#isCut ? 'denied' : outcome, this.#seconds());
+  }
+
+  #sourceOf({ target }: Admitted): SourceAddress {
+    return this.#context.sourceOf(this.#stream.address, target.address);
   }
 
   #admit(): Admission {

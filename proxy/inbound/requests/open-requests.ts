@@ -18,6 +18,8 @@ export interface AcceptedStream {
   readonly app: PlaintextStream;
   readonly port: number;
   readonly target: Destination;
+  /** From which address the application is called, each time; undefined for one of this host's. */
+  readonly from: string | undefined;
   /** What the application is told of the caller; undefined for nothing. */
   readonly certificate: string | undefined;
   readonly connection: ConnectionMetrics;
@@ -25,7 +27,7 @@ export interface AcceptedStream {
 
 /** Carries the requests of a stream. */
 export function openRequests(
-  { stream, accepted, app, port, target, certificate, connection }: AcceptedStream,
+  { stream, accepted, app, port, target, from, certificate, connection }: AcceptedStream,
   context: InboundContext,
 ): CarriedRequests {
   const { clock, guard, memory, deadlines, live } = context;
@@ -39,7 +41,7 @@ export function openRequests(
     decide: (request) => context.decideRequest(stream, port, request),
     decideBytes: () =>
       certificate === undefined ? context.decideRequest(stream, port, undefined) : NO_BYTES,
-    dial: (signal) => dialAgain(peer, target, context, signal),
+    dial: (signal) => dialAgain(peer, { ...target, from }, context, signal),
     live,
     denied: (request, denial) => noteRequestDenied(stream, context, request, denial),
     audited: (request, rules) => noteRequestAudited(stream, context, request, rules),
@@ -64,7 +66,7 @@ const NO_BYTES: Decision = {
 /** The application has ended the connection that came with the stream; each has what a stream has. */
 async function dialAgain(
   peer: string,
-  target: Destination,
+  target: Destination & Pick<AcceptedStream, 'from'>,
   context: InboundContext,
   signal: AbortSignal,
 ): Promise<PlaintextStream> {

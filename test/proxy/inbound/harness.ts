@@ -9,6 +9,7 @@ import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network/network.ts';
 import { spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createExposure } from '../../../proxy/workload/exposure.ts';
+import type { SourceOf } from '../../../proxy/inbound/source-address.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';
 import { withRequestsObserved } from '../../../proxy/http/observe/observed-metrics.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
@@ -34,6 +35,7 @@ export function inboundTo(
   appPort: number,
   mesh: Policy | undefined = OPEN_POLICY,
   forwardClientCert: readonly number[] = [],
+  sourceOf?: SourceOf,
 ) {
   const registry = new Registry();
   const counted = createProxyMetrics(registry);
@@ -66,6 +68,7 @@ export function inboundTo(
     guard,
     memory,
     forwardClientCert,
+    ...(sourceOf && { sourceOf }),
   });
   return {
     policies,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
 import { within } from '../../helpers/deadline.ts';
@@ -38,7 +38,8 @@ export const READ_ORDERS = policyOf(
 /** An application that remembers its requests, and answers each with what it has got. */
 export async function startApp(t: ExecutionContext) {
   const requests: http.IncomingMessage[] = [];
-  let connections = 0;
+  /** Where its connections came from. */
+  const clients: (string | undefined)[] = [];
   const server = http.createServer((request, response) => {
     requests.push(request);
     if (request.url === '/orders/held') return void response.write('half');
@@ -47,7 +48,7 @@ export async function startApp(t: ExecutionContext) {
       response.end(`${request.method} ${request.url}`);
     });
   });
-  server.on('connection', () => (connections += 1));
+  server.on('connection', ({ remoteAddress }: Socket) => clients.push(remoteAddress));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
@@ -56,7 +57,7 @@ export async function startApp(t: ExecutionContext) {
   });
   const { port } = server.address() as AddressInfo;
   const urls = (): (string | undefined)[] => requests.map(({ url }) => url);
-  return { port, requests, urls, connections: () => connections };
+  return { port, requests, urls, clients, connections: () => clients.length };
 }
 
 /** Looks again in each turn of the event loop. */

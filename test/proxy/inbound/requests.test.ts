@@ -248,6 +248,16 @@ test('an application that ends its connections between requests is dialled again
   t.is(app.connections(), 3);
 });
 
+test('an application that is dialled again is called from the same address', async (t) => {
+  const app = await startApp(t);
+  const sourceOf = () => ({ kind: 'client', address: '127.0.0.9' }) as const;
+  const { ask } = await open(t, inboundTo(app.port, READ_ORDERS, [], sourceOf));
+  for (const path of ['/orders/last', '/orders/last', '/orders']) {
+    t.regex(await ask(get(path)), /^HTTP\/1\.1 200 /);
+  }
+  t.deepEqual(app.clients, ['127.0.0.9', '127.0.0.9', '127.0.0.9']);
+});
+
 test('the application is told who calls, once and by no other', async (t) => {
   const app = await startApp(t);
   const inbound = inboundTo(app.port, undefined, [8080]);
