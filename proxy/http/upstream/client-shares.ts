@@ -58,13 +58,17 @@ export class ClientShares {
   queue(waiter: PlaceWaiter, share: BudgetShare): QueueDenial | undefined {
     const account = this.#accountOf(share);
     const own = account.queued.size;
-    const most = Math.max(
-      fractionOfRest(MAX_QUEUED, this.#queued - own, share.fraction),
-      Math.min(A_FEW, MAX_QUEUED - this.#queued + own),
-    );
+    const left = MAX_QUEUED - this.#queued + own;
+    const isAlone = share.fraction === 1;
+    const most = isAlone
+      ? left
+      : Math.max(
+          fractionOfRest(MAX_QUEUED, this.#queued - own, share.fraction),
+          Math.min(A_FEW, left),
+        );
     if (own >= most) {
       this.#forgetUnused(account);
-      return own === 0 ? 'too-many-requests' : 'client-limit';
+      return own === 0 || isAlone ? 'too-many-requests' : 'client-limit';
     }
     account.queued.add(waiter);
     this.#waiting.add(account);
@@ -91,15 +95,23 @@ export class ClientShares {
     if (least === undefined || waiter === undefined) return undefined;
     const account = this.#take(least);
     this.#unqueue(account, waiter);
+    // Those with as few are before it the next time: a client that always has another request waiting stays in front of none.
+    if (this.#waiting.delete(account)) this.#waiting.add(account);
     return { waiter, account };
   }
 
   #mayTake({ held, fraction }: ClientAccount): boolean {
-    const isLeft = this.#used < this.#capacity;
-    // Most often.
-    if (held < A_FEW) return isLeft || !this.#isExact;
-    if (fraction === 1) return isLeft;
-    return held < fractionOfRest(this.#capacity, this.#used - held, fraction);
+    // Most often, and however little is left.
+    if (!this.#isExact && held < A_FEW) return true;
+    const others = this.#used - held;
+    const left = this.#capacity - others;
+    if (this.#isExact && held < Math.min(left, this.#fewest)) return true;
+    return held < (fraction === 1 ? left : fractionOfRest(this.#capacity, others, fraction));
+  }
+
+  /** What any client may have where that counts too: a few, and not all that there is. */
+  get #fewest(): number {
+    return Math.min(A_FEW, Math.max(Math.floor(this.#capacity / 2), 1));
   }
 
   #take(account: ClientAccount): ClientAccount {

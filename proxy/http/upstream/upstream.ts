@@ -79,8 +79,9 @@ export class Upstream implements ConnectionPool, PlaceLender {
     this.#idle = new IdleConnections(options.clock);
     const { isShared, maxRequests = Infinity } = options;
     this.#maxRequests = maxRequests;
-    const places = isShared ? MAX_SHARED * FEWEST_REQUESTS : HTTP1_PLACES;
-    this.#shares = new ClientShares(Math.min(places, maxRequests), maxRequests !== Infinity);
+    const isExact = maxRequests !== Infinity;
+    const places = isShared ? MAX_SHARED * FEWEST_REQUESTS : isExact ? maxRequests : HTTP1_PLACES;
+    this.#shares = new ClientShares(Math.min(places, maxRequests), isExact);
   }
 
   /**

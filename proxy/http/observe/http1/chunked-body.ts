@@ -20,11 +20,6 @@ export class ChunkedBody {
   dataBytes = 0;
   isWhole = false;
 
-  begin(): void {
-    this.isWhole = false;
-    this.#beginSize();
-  }
-
   /** @returns where it stopped: at the end of the chunk, or of the body. @throws ParseError */
   read(chunk: Buffer, from: number): number {
     this.dataBytes = 0;

@@ -79,3 +79,55 @@ test('who does not wait any more makes room for another', (t) => {
   shares.give(account);
   t.is(shares.next()?.waiter, second);
 });
+
+test('an exact number is never exceeded, and nobody has all of it', (t) => {
+  for (const [capacity, alone] of [
+    [1, 1],
+    [2, 1],
+    [4, 2],
+    [7, 3],
+    [10, 4],
+    [40, 16],
+  ] as const) {
+    const shares = new ClientShares(capacity, true);
+    t.is(takeAll(shares, 'a'), alone, `${capacity}`);
+    let taken: number = alone;
+    for (let at = 0; at < capacity; at += 1) taken += takeAll(shares, `small-${at}`);
+    t.is(taken, capacity);
+    t.is(takeAll(shares, 'late'), 0);
+  }
+});
+
+for (const places of [1, 2, 4, 10]) {
+  test(`of ${places} places one comes free for who waits, though others always have another request waiting`, (t) => {
+    const shares = new ClientShares(places, true);
+    const busy = Array.from({ length: places }, (_, at) => `busy-${at}`);
+    const held = busy.map((holder) => shares.take(share(holder)));
+    for (const holder of [...busy, ...busy])
+      t.is(shares.queue(waiter(holder), share(holder)), undefined);
+    const late = waiter('late');
+    t.is(shares.queue(late, share('late')), undefined);
+    let served: PlaceWaiter | undefined;
+    for (let turn = 0; turn <= places && served !== late; turn += 1) {
+      const account = held.shift();
+      if (account !== undefined) shares.give(account);
+      const next = shares.next();
+      served = next?.waiter;
+      held.push(next?.account);
+      // Who was served has another one wait at once.
+      const holder = busy.find((name) => name === next?.account.holder);
+      if (holder !== undefined) shares.queue(waiter(holder), share(holder));
+    }
+    t.is(served, late);
+  });
+}
+
+test('where clients are not told apart, all of them have what there is and wait for it', (t) => {
+  const everybody = { holder: 'everybody', fraction: 1 };
+  const shares = new ClientShares(3, true);
+  for (let at = 0; at < 3; at += 1) t.truthy(shares.take(everybody));
+  t.is(shares.take(everybody), undefined);
+  const one = { ...waiter('everybody'), share: everybody };
+  for (let at = 0; at < 4_096; at += 1) t.is(shares.queue({ ...one }, everybody), undefined);
+  t.is(shares.queue({ ...one }, everybody), 'too-many-requests');
+});
