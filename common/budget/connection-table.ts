@@ -1,6 +1,5 @@
 import type net from 'node:net';
 import type { MonotonicClock, MonotonicMs } from '../clock.ts';
-import { clientNetwork } from '../network/ip-address.ts';
 import { SharedBudget, type BudgetShare } from './shared-budget.ts';
 
 /** Told by what serves a connection, so that it is known which connections do the least. */
@@ -28,6 +27,8 @@ export interface ConnectionTableOptions {
   readonly clientFraction: () => number;
   /** How long a connection that has sent no complete request is left alone; a second when it is left out. */
   readonly halfSentAfterMs?: number;
+  /** What is one client, by its address: of the Internet (`clientNetwork`), or of networks of our own (`hostNetwork`). */
+  readonly networkOf: (address: string) => string;
   /** Ends a connection, to make room for another. */
   readonly displace: (socket: net.Socket) => void;
 }
@@ -78,7 +79,7 @@ interface Group {
 /**
  * The connections of a listener. When there is no room for another one, those go that do the least:
  * first those that never sent a complete request, then those that rest between two, then the slowest. One
- * client address (a /48 of IPv6) has at most its part of what the others leave, and then makes room for
+ * client has at most its part of what the others leave, and then makes room for
  * itself in the same way, so that it is never at the cost of others.
  */
 export class ConnectionTable {
@@ -131,7 +132,7 @@ export class ConnectionTable {
   }
 
   #shareOf(client: string): BudgetShare {
-    return { holder: clientNetwork(client), fraction: this.#options.clientFraction() };
+    return { holder: this.#options.networkOf(client), fraction: this.#options.clientFraction() };
   }
 
   #claim(entry: Entry, share: BudgetShare): boolean {

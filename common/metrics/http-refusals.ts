@@ -6,6 +6,7 @@ import type { Counter } from 'prom-client';
 import { ConnectionTable, type TableEntry } from '../budget/connection-table.ts';
 import type { MonotonicClock } from '../clock.ts';
 import { systemErrorCode } from '../errors.ts';
+import { hostNetwork } from '../network/ip-address.ts';
 import { createLogLimit } from '../rate-limit.ts';
 
 /** Why a connection was ended without an answer to a request. A label of a metric: bounded. */
@@ -40,7 +41,8 @@ export interface HttpRefusalOptions {
   readonly logger: Logger;
   readonly clock: MonotonicClock;
   readonly maxConnections: number;
-  /** See `ConnectionTableOptions`. */
+  /** See `ConnectionTableOptions`; by default its clients are hosts of our own networks. */
+  readonly networkOf?: (address: string) => string;
   readonly halfSentAfterMs?: number;
 }
 
@@ -64,6 +66,7 @@ export function refuseWhatIsNotHttp(
     if (mayLog()) logger.warn(line, `ended a connection to the ${name} port: ${reason}`);
   };
   const connections = new ConnectionTable({
+    networkOf: hostNetwork,
     ...table,
     clock,
     capacity: () => maxConnections,

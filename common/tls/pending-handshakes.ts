@@ -61,10 +61,10 @@ const HANDSHAKE_RECORD = 22;
 const COSTLY_RATE: Rate = { burst: 2, perSecond: 1 / 10 };
 
 /**
- * Bounds the handshakes under way, fairly among sources, such as the addresses of a host. When there are too many, the source that has most loses one: the oldest of those that have
- * said nothing, else the one whose first byte came first. However fast one source opens connections, the
- * handshakes of others have the time that they need. A source whose clients showed certificates that are
- * costly to look at has none for a while.
+ * Bounds the handshakes under way, fairly among sources, such as the addresses of a host. When there are too many, the
+ * source that has most loses one: the oldest of those that have said nothing, else the one whose first byte came first.
+ * However fast one source opens connections, the handshakes of others have the time that they need. A source whose
+ * clients showed certificates that are costly to look at has none for a while.
  */
 export class PendingHandshakes<Notes> {
   readonly #entries = new Map<string, Entry<Notes>>();

@@ -10,7 +10,7 @@ import { systemErrorCode } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { ignoreError } from '../../common/ignored.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
-import { hostNetwork } from '../../common/network/ip-address.ts';
+import { clientNetwork, hostNetwork } from '../../common/network/ip-address.ts';
 import { formatHostPort, listen } from '../../common/network/listen.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
 import { acceptOnly } from '../../common/tls/accept-only.ts';
@@ -209,7 +209,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     // A client without a certificate is identified by its address: clients that enrol share nothing with
     // unauthenticated ones.
     const caller = callerAt(socket);
-    const holder = caller.kind === 'workload' ? caller.spiffeId.uri : hostNetwork(client ?? '');
+    const holder = caller.kind === 'workload' ? caller.spiffeId.uri : clientNetwork(client ?? '');
     const share = peerShare(holder);
     const denied = takePlace(share);
     if (denied !== undefined) {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
-import { hostNetwork } from '../../common/network/ip-address.ts';
+import { clientNetwork } from '../../common/network/ip-address.ts';
 import { createLogLimit, type Rate } from '../../common/rate-limit.ts';
 import { callerAt, connectionOf, type ServerCall } from '../../common/rpc/peer.ts';
 import type { Refusal } from '../../common/rpc/rpc-error.ts';
@@ -47,7 +47,7 @@ export function createRefusedCalls({ clock, logger, metrics }: RefusedCallsOptio
       if (OURS.has(reason) || connection === undefined) return;
       const caller = callerAt(connection.socket);
       const address = peerAddress(call);
-      const holder = caller.kind === 'workload' ? caller.spiffeId.uri : hostNetwork(address);
+      const holder = caller.kind === 'workload' ? caller.spiffeId.uri : clientNetwork(address);
       if (buckets.take(holder) || !connection.endSoon()) return;
       metrics.connectionsFailed.inc({ reason: 'refused-calls' });
       if (mayLog()) {

@@ -72,7 +72,8 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
   const affordable = Math.floor(PROCESS_DESCRIPTORS.capacity * DESCRIPTOR_FRACTION);
   const maxConnections = Math.min(MAX_CONNECTIONS, Math.max(affordable, 1));
   const counter = metrics.bundleConnectionsRefused;
-  const common = { name: 'bundle', counter, logger, clock, maxConnections };
+  const networkOf = clientNetwork;
+  const common = { name: 'bundle', counter, logger, clock, maxConnections, networkOf };
   const refused = refuseWhatIsNotHttp(server, common);
   server.on('secureConnection', (socket) => {
     records.onFlood(socket, () => {

@@ -6,6 +6,7 @@ import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
 import type { Closeable, Drainable } from '../../../common/lifecycle.ts';
 import { createRefusalLines } from '../../../common/logging/refusal-lines.ts';
+import { clientNetwork } from '../../../common/network/ip-address.ts';
 import type { Network } from '../../../common/network/network.ts';
 import { createLogLimit } from '../../../common/rate-limit.ts';
 import { listenPlaintext, type PlaintextListener } from '../../stream/plaintext-listener.ts';
@@ -57,6 +58,7 @@ export async function openListener(
     clock,
     capacity: () => Math.min(rules.config.limits.connections, capacityFor(table.size)),
     clientFraction: () => rules.config.limits.clientPercent / 100,
+    networkOf: clientNetwork,
     displace: (socket) => rules.refuse(socket, 'displaced'),
   });
   const serve = async (socket: net.Socket): Promise<void> => {

@@ -1,6 +1,7 @@
 /** Who has to go when there is no room for another connection, and how much one client may have. */
 import type net from 'node:net';
 import test from 'ava';
+import { clientNetwork } from '../../../common/network/ip-address.ts';
 import { ConnectionTable, type TableEntry } from '../../../common/budget/connection-table.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -16,6 +17,7 @@ function rig({ capacity = 40, clientFraction = 0.5 } = {}) {
     clock,
     capacity: () => capacity,
     clientFraction: () => clientFraction,
+    networkOf: clientNetwork,
     displace: (socket) => void displaced.push(socket),
   });
   return {
