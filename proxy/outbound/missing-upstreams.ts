@@ -35,7 +35,7 @@ export function watchMissingUpstreams({
     if (isServed(target, view) || missing.has(name)) continue;
     missing.set(name, target);
     known ??= new Set(view.endpoints().map(({ spiffeId }) => serviceName(spiffeId)));
-    const hint = didYouMean(serviceName(target), known);
+    const hint = exposedPorts(target, view) ?? didYouMean(serviceName(target), known);
     const { service, namespace, port } = target;
     logger.warn(
       { event: 'upstream-missing', service, namespace, port },
@@ -59,6 +59,13 @@ export function watchMissingUpstreams({
 
 function isServed({ namespace, service, port }: ServicePort, view: MeshView): boolean {
   return view.endpointsOf(namespace, service).some((endpoint) => servesPort(endpoint, port));
+}
+
+/** Where the service is there, its name is right, and the port is what to correct. */
+function exposedPorts({ namespace, service }: ServicePort, view: MeshView): string | undefined {
+  const ports = new Set(view.endpointsOf(namespace, service).flatMap((endpoint) => endpoint.ports));
+  if (ports.size === 0) return undefined;
+  return `${service}.${namespace} exposes ${[...ports].toSorted((a, b) => a - b).join(', ')}`;
 }
 
 function nameOf(target: ServicePort): string {

@@ -58,3 +58,13 @@ test('an upstream that nobody serves is said once, with the nearest name, and sa
   view.apply({ kind: 'delta', version: 5, upserted: [endpoint('apu', [8080])], removed: [] });
   t.is(lines.length, 3);
 });
+
+test('an upstream with a wrong port names the ports of its service, not the name that is right', (t) => {
+  const view = createMeshView();
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [endpoint('api', [9090, 8080])] });
+  const { logger, lines } = createLogRecorder();
+  const missing = watchMissingUpstreams({ upstreams: [upstream('api', 8081)], view, logger });
+  t.regex(String(lines[0]?.['msg']), /api\.shop:8081 yet, .*; api\.shop exposes 8080, 9090$/);
+  t.notRegex(String(lines[0]?.['msg']), /did you mean/);
+  void missing.close();
+});
