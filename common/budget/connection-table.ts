@@ -64,8 +64,9 @@ interface Entry {
   requests: number;
   /** It has sent a complete request before. */
   proven: boolean;
-  /** Since when it is in its state, and what had been moved by then. */
+  /** Since when it is in its state. */
   sinceMs: MonotonicMs;
+  /** What had been moved when it was last given work. */
   bytes: number;
 }
 
@@ -169,13 +170,15 @@ export class ConnectionTable {
   #begun(entry: Entry): void {
     entry.requests += 1;
     entry.proven = true;
-    if (entry.requests === 1) this.#turn(entry);
+    if (entry.requests > 1) return;
+    entry.sinceMs = this.#options.clock.monotonicMs();
+    entry.bytes = bytesOf(entry.socket);
   }
 
   #ended(entry: Entry): void {
     entry.requests -= 1;
     if (entry.requests > 0) return;
-    this.#turn(entry);
+    entry.sinceMs = this.#options.clock.monotonicMs();
     if (!this.#all.entries.has(entry)) return;
     // The last of those that may have to go, until they are looked at again.
     for (const group of [this.#all, this.#clients.get(entry.share.holder)]) {
@@ -183,11 +186,6 @@ export class ConnectionTable {
       if (entry.sinceMs - group.order.atMs < LOOK_INTERVAL_MS) group.order.entries.push(entry);
       else group.order = undefined;
     }
-  }
-
-  #turn(entry: Entry): void {
-    entry.sinceMs = this.#options.clock.monotonicMs();
-    entry.bytes = bytesOf(entry.socket);
   }
 
   #leave(entry: Entry): void {

@@ -337,7 +337,7 @@ export class Http2Connection implements StreamHost {
     const stream = new Http2Stream({
       id,
       host: this,
-      ...(observer === undefined ? {} : { observer }),
+      observer,
       sendWindowBytes: this.#peer.initialWindowBytes,
       maxReceiveWindowBytes: this.#options.limits.maxStreamWindowBytes,
       hasHead: this.#streams.isRemote(id),

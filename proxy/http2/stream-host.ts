@@ -32,7 +32,7 @@ export interface StreamHost {
 export interface StreamOptions {
   readonly id: number;
   readonly host: StreamHost;
-  readonly observer?: StreamObserver;
+  readonly observer: StreamObserver | undefined;
   /** The peer's SETTINGS_INITIAL_WINDOW_SIZE. */
   readonly sendWindowBytes: number;
   readonly maxReceiveWindowBytes: number;

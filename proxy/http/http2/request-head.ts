@@ -45,7 +45,18 @@ export function readRequestHead(all: readonly Field[]): RequestHead | Malformed 
   if (!PATH.test(target) && !(target === '*' && method === 'OPTIONS')) {
     return malformed('a path', target);
   }
-  if (protocol === undefined) return { ...head, method, scheme, target, upgrade: undefined };
+  if (protocol === undefined) {
+    return {
+      version: '2',
+      method,
+      scheme,
+      authority,
+      target,
+      fields,
+      contentLength,
+      upgrade: undefined,
+    };
+  }
   if (method !== 'CONNECT' || authority === undefined || !TOKEN.test(protocol)) {
     return malformed('a protocol of CONNECT', protocol);
   }

@@ -23,15 +23,14 @@ export function readResponseHead(
   // RFC 9113 section 8.6: HTTP/2 switches no protocols.
   if (!STATUS.test(text) || status === 101) return malformed('a status', text);
   if (host !== undefined) return malformed('no Host in a response', host);
-  const head = { version: '2', reason: '', fields } as const;
-  if (upgrade !== undefined && status === 200) {
-    return { ...head, status: 101, upgrade, contentLength: undefined };
-  }
+  const isGranted = upgrade !== undefined && status === 200;
   return {
-    ...head,
-    status,
-    upgrade: undefined,
-    contentLength: hasLength(status) ? contentLength : undefined,
+    version: '2',
+    status: isGranted ? 101 : status,
+    reason: '',
+    fields,
+    contentLength: !isGranted && hasLength(status) ? contentLength : undefined,
+    upgrade: isGranted ? upgrade : undefined,
   };
 }
 

@@ -50,6 +50,7 @@ function underTest({ sendWindowBytes = DEFAULT_WINDOW_BYTES, budgetBytes = 1_000
   const closed: boolean[] = [];
   const stream = new Http2Stream({
     id: ID,
+    observer: undefined,
     sendWindowBytes,
     maxReceiveWindowBytes: 1024 * 1024,
     hasHead: true,
