@@ -1,7 +1,7 @@
 /** Who has to go when there is no room for another connection, and how much one client may have. */
 import type net from 'node:net';
 import test from 'ava';
-import { clientNetwork } from '../../../common/network/ip-address.ts';
+import { clientNetwork, hostNetwork } from '../../../common/network/ip-address.ts';
 import { ConnectionTable, type TableEntry } from '../../../common/budget/connection-table.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -10,14 +10,14 @@ interface FakeSocket {
   bytesWritten: number;
 }
 
-function rig({ capacity = 40, clientFraction = 0.5 } = {}) {
+function rig({ capacity = 40, clientFraction = 0.5, networkOf = clientNetwork } = {}) {
   const clock = createManualClock();
   const displaced: unknown[] = [];
   const table = new ConnectionTable({
     clock,
     capacity: () => capacity,
     clientFraction: () => clientFraction,
-    networkOf: clientNetwork,
+    networkOf,
     displace: (socket) => void displaced.push(socket),
   });
   return {
@@ -86,6 +86,18 @@ test('one client has half of what is left, and what is beyond it is at its own c
   honest.begun();
   for (let at = 0; at < 100; at += 1) arrive(`10.0.0.${at}`);
   t.true(table.size <= 100);
+});
+
+test('hosts of one /48 each have a share, where they are no clients out of the Internet', (t) => {
+  for (const [networkOf, next] of [
+    [hostNetwork, 'placed'],
+    [clientNetwork, 'client-limit'],
+  ] as const) {
+    const { arrive } = rig({ capacity: 100, networkOf });
+    while (typeof arrive('2001:db8::1').entry !== 'string');
+    const { entry } = arrive('2001:db8:0:1::1');
+    t.is(typeof entry === 'string' ? entry : 'placed', next);
+  }
 });
 
 test('the most numerous client makes room for the others', async (t) => {
