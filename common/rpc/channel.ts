@@ -97,6 +97,7 @@ const KEEPALIVE_TIMEOUT_MS = 5_000;
  * noticed within two seconds.
  */
 export const QUICK_KEEPALIVE = { keepaliveMs: 1_000, keepaliveTimeoutMs: 1_000 } as const;
+
 /**
  * A connection without a call is ended by the client, and made again for the next one. The control plane ends one that is
  * idle for twice as long: it never does so just when a call is on its way, which would fail for no reason.

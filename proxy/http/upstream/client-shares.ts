@@ -20,7 +20,7 @@ export type QueueDenial = 'client-limit' | 'too-many-requests';
  */
 export class ClientShares {
   readonly #accounts = new Map<string, ClientAccount>();
-  /** Those of which requests wait, who began to wait first comes first. */
+  /** Those of which requests wait: who began to wait first comes first, and who was served goes behind the others. */
   readonly #waiting = new Set<ClientAccount>();
   readonly #isExact: boolean;
   #capacity: number;
